@@ -1,0 +1,146 @@
+"""TrialEvalCallback: evaluate during training, report to Optuna, prune."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import gymnasium as gym
+    import optuna
+    from stable_baselines3.common.vec_env import VecEnv
+
+
+class TrialEvalCallback(EvalCallback):
+    """An ``EvalCallback`` that reports every evaluation to an Optuna trial and stops training if it is pruned.
+
+    Its constructor begins as that of ``rl_zoo3.callbacks.TrialEvalCallback``; it works with any SB3 algorithm and
+    a hand-written objective::
+
+        callback = TrialEvalCallback(eval_env, trial, eval_freq=1_000)
+        model.learn(20_000, callback=callback)
+        if callback.is_pruned:
+            raise optuna.TrialPruned
+        return callback.last_mean_reward
+
+    Unlike the zoo's it counts in environment steps with any number of environments, heeds the stop signal of
+    ``callback_on_new_best`` and ``callback_after_eval``, and keeps the return of every episode of every evaluation:
+    ``evaluations_timesteps`` (environment steps), ``evaluations_results`` (returns) and ``evaluations_length``, a
+    list per evaluation, are filled without a ``log_path`` too.
+
+    :param eval_env: environment for evaluation
+    :param trial: trial to report to
+    :param n_eval_episodes: episodes of one evaluation
+    :param eval_freq: environment steps between two evaluations, summed over the training environments
+    :param deterministic: whether the policy acts deterministically in evaluations
+    :param verbose: 0 for no output, 1 for the results of evaluations
+    :param best_model_save_path: folder in which the best model is saved
+    :param log_path: folder in which ``evaluations.npz`` is saved
+    :param callback_on_new_best: called when an evaluation is the best so far; training stops if it returns False
+    :param callback_after_eval: called after every evaluation; training stops if it returns False
+    :param step_offset: environment steps that the trial spent before this training, added to the steps reported
+    :param earlier_means: last mean return of each training of the same trial before this one, on other seeds; the
+        value reported is the mean of these and of the latest evaluation
+    :raises FloatingPointError: during training, if the mean return of an evaluation is NaN or infinite; Optuna
+        would take ``+inf`` for the best value of all
+    """
+
+    def __init__(
+        self,
+        eval_env: gym.Env[Any, Any] | VecEnv,
+        trial: optuna.Trial,
+        n_eval_episodes: int = 5,
+        eval_freq: int = 10000,
+        deterministic: bool = True,
+        verbose: int = 0,
+        best_model_save_path: str | None = None,
+        log_path: str | None = None,
+        *,
+        callback_on_new_best: BaseCallback | None = None,
+        callback_after_eval: BaseCallback | None = None,
+        step_offset: int = 0,
+        earlier_means: Sequence[float] = (),
+    ) -> None:
+        super().__init__(
+            eval_env=eval_env,
+            callback_on_new_best=callback_on_new_best,
+            callback_after_eval=callback_after_eval,
+            n_eval_episodes=n_eval_episodes,
+            eval_freq=eval_freq,
+            log_path=log_path,
+            best_model_save_path=best_model_save_path,
+            deterministic=deterministic,
+            verbose=verbose,
+        )
+        self.trial = trial
+        self.step_offset = step_offset
+        self.earlier_means = list(earlier_means)
+        self.is_pruned = False
+        self._intervals_done = 0
+        self._episode_returns: list[float] = []
+        self._episode_lengths: list[int] = []
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        if self.eval_freq > 0:
+            self._intervals_done = self.model.num_timesteps // self.eval_freq
+
+    def _on_step(self) -> bool:
+        if self.eval_freq <= 0 or self.num_timesteps // self.eval_freq <= self._intervals_done:
+            return True
+        self._intervals_done = self.num_timesteps // self.eval_freq
+        continue_training = self._evaluate()
+        self._report()
+        if continue_training and self.trial.should_prune():
+            self.is_pruned = True
+            return False
+        return continue_training
+
+    def _evaluate(self) -> bool:
+        """Have the parent class evaluate at this call, whatever its own count of calls says."""
+        eval_freq, self.eval_freq = self.eval_freq, 1
+        try:
+            continue_training = super()._on_step()
+        finally:
+            self.eval_freq = eval_freq
+        if self.log_path is None:
+            self.evaluations_timesteps.append(self.num_timesteps)
+            self.evaluations_results.append(self._episode_returns)
+            self.evaluations_length.append(self._episode_lengths)
+        return continue_training
+
+    def _log_success_callback(self, locals_: dict[str, Any], globals_: dict[str, Any]) -> None:
+        # Called at every step of an evaluation; these lists are complete when it ends.
+        super()._log_success_callback(locals_, globals_)
+        self._episode_returns = locals_["episode_rewards"]
+        self._episode_lengths = locals_["episode_lengths"]
+
+    def _report(self) -> None:
+        if not math.isfinite(self.last_mean_reward):
+            raise FloatingPointError(
+                f"the evaluation after {self.num_timesteps} environment steps has a mean return of "
+                f"{self.last_mean_reward}: look for NaN or infinite rewards, observations or weights"
+            )
+        value = float(np.mean([*self.earlier_means, self.last_mean_reward]))
+        self.trial.report(value, self.step_offset + self.num_timesteps)
+
+
+class InterruptionCallback(BaseCallback):
+    """Stops training at the next step once it is asked to.
+
+    :param interrupted: asked at every callback call; must be cheap
+    """
+
+    def __init__(self, interrupted: Callable[[], bool]) -> None:
+        super().__init__()
+        self._interrupted = interrupted
+        self.is_interrupted = False
+
+    def _on_step(self) -> bool:
+        self.is_interrupted = self._interrupted()
+        return not self.is_interrupted

@@ -1,0 +1,65 @@
+"""A configuration: hyperparameters as the zoo's YAML has them, with nested arguments as plain mappings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from sb3_hpo import zoo_text
+from sb3_hpo.errors import UserError
+
+NESTED_ARGUMENTS = (
+    "policy_kwargs",
+    "replay_buffer_class",
+    "replay_buffer_kwargs",
+    "monitor_kwargs",
+    "normalize",
+)
+"""Arguments that the zoo's YAML may give as text to be evaluated (rl_zoo3, ``exp_manager.py``)."""
+
+
+def from_zoo(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain configuration for an entry of a zoo YAML file.
+
+    :raises UserError: if an argument cannot be read without running it as code
+    """
+    return {
+        key: zoo_text.parse(value) if key in NESTED_ARGUMENTS and isinstance(value, str) else _plain(key, value)
+        for key, value in hyperparams.items()
+    }
+
+
+def to_zoo(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of a zoo YAML file for a plain configuration: the inverse of :func:`from_zoo`."""
+    return {
+        key: zoo_text.render(value)
+        if key in NESTED_ARGUMENTS and (isinstance(value, Mapping) or zoo_text.is_symbol(value))
+        else copy.deepcopy(value)
+        for key, value in configuration.items()
+    }
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes``; nested arguments are merged entry by entry. Neither is modified."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def _plain(name: str, value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(name, entry) for entry in value]
+    if isinstance(value, type):
+        for symbol in (f"nn.{value.__name__}", f"th.optim.{value.__name__}", value.__name__):
+            if zoo_text.is_symbol(symbol):
+                return symbol
+    raise UserError(f"hyperparameter {name!r} is {value!r}: only numbers, text, lists and mappings can be tuned from")

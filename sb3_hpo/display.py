@@ -1,0 +1,162 @@
+"""What a person sees while a tuning runs and when it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from sb3_hpo.objective import FAILURE, RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sb3_hpo.result import TuningResult
+    from sb3_hpo.validation import Candidate, Validated
+
+LINE_WIDTH = 140
+"""Characters that a line may have where the output is no terminal, which would say how many it shows."""
+
+_STYLE = {TrialState.COMPLETE: "green", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
+
+
+class Display:
+    """Progress bars on a terminal, plain lines elsewhere; colour only on a terminal.
+
+    Use it as a context manager around a phase; lines are printed above the bar.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or _console()
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._best: float | None = None
+        self._n_trials = 0
+        self._n_pruned = 0
+
+    def line(self, text: str, style: str = "") -> None:
+        """Print a line, above the progress bar where there is one."""
+        self._console.print(Text(text, style=style))
+
+    def begin(self, what: str, total: int | None, seconds_left: Callable[[], float | None]) -> None:
+        """Begin a phase of ``total`` steps (None where only time bounds it), showing the time left."""
+        self.end()
+        if not self._console.is_terminal:
+            return
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            _TimeLeftColumn(seconds_left),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task(what, total=total, status="")
+        self._progress.start()
+
+    def end(self) -> None:
+        """End the phase and take its bar away."""
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress = None
+        self._task = None
+
+    def trial_finished(self, trial: FrozenTrial) -> None:
+        """Tell that a trial of the search is over."""
+        self._n_trials += 1
+        self._n_pruned += trial.state == TrialState.PRUNED
+        is_better = trial.state == TrialState.COMPLETE and (self._best is None or (trial.value or 0.0) > self._best)
+        if is_better:
+            self._best = trial.value
+        self.line(_trial_line(trial, is_better), _STYLE.get(trial.state, ""))
+        best = "none" if self._best is None else f"{self._best:.1f}"
+        self._advance(f"{self._n_pruned} pruned, best {best}")
+
+    def run_finished(self, candidate: Candidate, score: float) -> None:
+        """Tell that a training of the validation is over."""
+        self.line(f"validation: {candidate.name:<10} mean return {score:8.1f}")
+        self._advance("")
+
+    def result(self, result: TuningResult) -> None:
+        """Show the table of candidates and the verdict."""
+        table = Table(title="Trained again on fresh seeds", title_justify="left")
+        for heading in (
+            "candidate",
+            "score in the search",
+            "IQM",
+            "95 % interval",
+            "mean return on each seed",
+        ):
+            table.add_column(heading, justify="left" if heading == "candidate" else "right")
+        for validated in result.validation.ranking:
+            table.add_row(*_row(validated))
+        self._console.print()
+        self._console.print(table)
+        missing = result.validation.n_seeds_asked - len(result.validation.seeds)
+        if missing > 0:
+            self.line(f"{missing} of {result.validation.n_seeds_asked} validation seeds were not reached in time.")
+        self.line(result.verdict(), "bold")
+
+    def _advance(self, status: str) -> None:
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, status=status)
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = LINE_WIDTH
+    return console
+
+
+class _TimeLeftColumn(TextColumn):
+    def __init__(self, seconds_left: Callable[[], float | None]) -> None:
+        super().__init__("")
+        self._seconds_left = seconds_left
+
+    def render(self, task: object) -> Text:
+        left = self._seconds_left()
+        if left is None:
+            remaining = getattr(task, "time_remaining", None)
+            left = None if remaining is None else float(remaining)
+        return Text("" if left is None else f"{_duration(left)} left", style="cyan")
+
+
+def _trial_line(trial: FrozenTrial, is_better: bool) -> str:
+    seconds = trial.duration.total_seconds() if trial.duration is not None else 0.0
+    head = f"trial {trial.number:<4}"
+    if trial.state == TrialState.COMPLETE:
+        return (
+            f"{head} complete  score {trial.value:8.1f}  {_duration(seconds):>7}{'  best so far' if is_better else ''}"
+        )
+    if trial.state == TrialState.PRUNED:
+        steps = sum(run.get("n_timesteps", 0) for run in trial.user_attrs.get(RUNS, []))
+        last = trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else float("nan")
+        return f"{head} pruned    at    {last:8.1f}  {_duration(seconds):>7}  after {steps:,} environment steps"
+    return f"{head} failed    {trial.user_attrs.get(FAILURE, 'without a reason')}"
+
+
+def _row(validated: Validated) -> tuple[str, ...]:
+    candidate = validated.candidate
+    interval = "" if validated.ci95 is None else f"{validated.ci95[0]:.1f} to {validated.ci95[1]:.1f}"
+    name = candidate.name
+    if candidate.is_default and candidate.trial is not None:
+        name = f"default (trial {candidate.trial})"
+    return (
+        name,
+        "" if candidate.score is None else f"{candidate.score:.1f}",
+        "" if validated.iqm is None else f"{validated.iqm:.1f}",
+        interval,
+        " ".join(f"{score:.0f}" for score in validated.scores),
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -1,0 +1,116 @@
+"""The zoo as a task: it turns configurations into models and environments as its own training does."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import io
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+from rl_zoo3.utils import ALGOS, get_callback_list
+from sb3_contrib.common.vec_env import AsyncEval
+
+from sb3_hpo.errors import UserError, one_line
+from sb3_hpo.model_kwargs import to_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rl_zoo3.exp_manager import ExperimentManager
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env import VecEnv
+
+
+class ZooTask:
+    """An algorithm on an environment as the zoo runs them. Implements :class:`sb3_hpo.task.Task`.
+
+    :param experiment: the zoo's manager, for its options
+    :param configuration: the configuration tuned from, plain, ``n_timesteps`` included
+    """
+
+    def __init__(self, experiment: ExperimentManager, configuration: Mapping[str, Any]) -> None:
+        self._experiment = experiment
+        self.configuration = configuration
+        self.algo: str = experiment.algo
+        self.env_id: str = experiment.env_name.gym_id
+        self.deterministic_eval: bool = experiment.deterministic_eval
+
+    def prepare(self, configuration: Mapping[str, Any]) -> ZooTraining:
+        """Have the zoo pre-process a configuration."""
+        return ZooTraining(self._experiment, configuration)
+
+    def check(self) -> None:
+        """Build the environment and the model of the configuration tuned from, once, before anything is spent.
+
+        :raises UserError: if one of them cannot be built
+        """
+        try:
+            self.prepare(self.configuration).create_model(seed=0).env.close()  # type: ignore[union-attr]
+        except gym.error.Error as error:
+            raise UserError(f"environment {self.env_id!r} cannot be made: {one_line(error)}") from None
+        except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
+            raise UserError(
+                f"{self.algo} cannot be built on {self.env_id!r} from the configuration tuned from: {one_line(error)}"
+            ) from error
+
+
+class ZooTraining:
+    """A configuration pre-processed by the zoo. Implements :class:`sb3_hpo.task.Training`."""
+
+    def __init__(self, experiment: ExperimentManager, configuration: Mapping[str, Any]) -> None:
+        # The zoo keeps what it reads from a configuration in the manager: each configuration gets its own.
+        self._experiment = copy.copy(experiment)
+        self._experiment.verbose = 0
+        self._experiment.normalize_kwargs = {}
+        with _quiet():
+            self._model_kwargs, self._experiment.env_wrapper, _, self._experiment.vec_env_wrapper = (
+                self._experiment._preprocess_hyperparams(copy.deepcopy(to_objects(configuration)))
+            )
+        self._n_envs: int = 1 if experiment.algo == "ars" else self._experiment.n_envs
+
+    @property
+    def n_timesteps(self) -> int:
+        """Environment steps of one training."""
+        return int(self._experiment.n_timesteps)
+
+    def create_model(self, seed: int) -> BaseAlgorithm:
+        """A model and its environments, seeded as ``rl_zoo3 train --seed`` does."""
+        env = self._create_envs(seed, self._n_envs, eval_env=False)
+        try:
+            with _quiet():
+                kwargs = self._experiment._preprocess_action_noise(copy.deepcopy(self._model_kwargs), {}, env)
+            return ALGOS[self._experiment.algo](
+                env=env, seed=seed, verbose=0, device=self._experiment.device, tensorboard_log=None, **kwargs
+            )
+        except BaseException:
+            env.close()
+            raise
+
+    def create_eval_env(self, seed: int, n_envs: int) -> VecEnv:
+        """Environments for evaluation, with the zoo's wrappers."""
+        return self._create_envs(seed, n_envs, eval_env=True)
+
+    def learn(self, model: BaseAlgorithm, callbacks: Sequence[BaseCallback]) -> None:
+        """Train as the zoo's own training does."""
+        kwargs: dict[str, Any] = {}
+        n_ars_workers = self._experiment.n_envs
+        if self._experiment.algo == "ars" and n_ars_workers > 1:
+            make_env = functools.partial(self._create_envs, model.seed or 0, 1, eval_env=False)
+            kwargs["async_eval"] = AsyncEval([make_env] * n_ars_workers, model.policy)
+        own = get_callback_list({"callback": self._experiment.specified_callbacks})
+        model.learn(self.n_timesteps, callback=[*own, *callbacks], **kwargs)
+
+    def _create_envs(self, seed: int, n_envs: int, *, eval_env: bool) -> VecEnv:
+        experiment = copy.copy(self._experiment)
+        experiment.seed = seed
+        return experiment.create_envs(n_envs, eval_env=eval_env, no_log=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the zoo prints for every configuration off the screen."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

@@ -1,0 +1,50 @@
+"""Seeds: what the search trains on, what judges it, and what the sampler draws from. Never the same ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP = range(5)
+
+_MAX_SEED = 2**31 - 1
+"""numpy, torch and Gymnasium all take seeds up to this one, with room for the rank of a parallel environment."""
+
+
+def tuning_seeds(seed: int, n_seeds: int) -> list[int]:
+    """The seeds that every trial is trained on, in order: the same for every trial of a study.
+
+    A longer list begins with the shorter one, so that more seeds extend a comparison rather than change it.
+    """
+    return _distinct_seeds(seed, _TUNING, n_seeds)
+
+
+def validation_seeds(seed: int, n_seeds: int, *, never: list[int]) -> list[int]:
+    """The seeds that judge the finalists, none of them in ``never`` (the tuning seeds)."""
+    candidates = _distinct_seeds(seed, _VALIDATION, n_seeds + len(never))
+    return [s for s in candidates if s not in never][:n_seeds]
+
+
+def evaluation_seed(training_seed: int) -> int:
+    """The seed of the evaluation environment that goes with a training seed."""
+    return _distinct_seeds(training_seed, _EVALUATION, 1)[0]
+
+
+def sampler_seed(seed: int, n_existing_trials: int) -> int:
+    """The sampler's seed for a command that finds ``n_existing_trials`` in the study.
+
+    A resumed study has more trials than before, so its sampler does not draw the same configurations again.
+    """
+    return _distinct_seeds(seed, _SAMPLER, 1, n_existing_trials)[0]
+
+
+def bootstrap_generator(seed: int) -> np.random.Generator:
+    """The generator that intervals are bootstrapped with: the same seed and data give the same interval."""
+    return np.random.default_rng([seed, _BOOTSTRAP])
+
+
+def _distinct_seeds(seed: int, purpose: int, n_seeds: int, *more: int) -> list[int]:
+    generator = np.random.default_rng([seed, purpose, *more])
+    seeds: dict[int, None] = {}
+    while len(seeds) < n_seeds:
+        seeds[int(generator.integers(_MAX_SEED))] = None
+    return list(seeds)

@@ -1,0 +1,132 @@
+"""TuningSettings: everything a user can choose about a tuning, checked once, before any training."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sb3_hpo.errors import UserError, unknown_name
+
+DEFAULT_TIMEOUT_S = 1200.0
+"""Seconds after which a tuning without a budget of its own ends: twenty minutes, validation included."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TuningSettings:
+    """What to spend on a tuning and how to spend it.
+
+    Values are checked here and nowhere else.
+
+    :param n_trials: trials that this command adds to the study (complete or pruned), None for no such bound
+    :param max_total_trials: trials (complete or pruned) at which the whole study ends, whoever ran them
+    :param timeout: wall-clock seconds for search and validation together. With none of ``n_trials``,
+        ``max_total_trials`` and ``timeout`` given it is 1200 (:meth:`with_default_budget`)
+    :param n_timesteps: environment steps of one training; None takes them from the configuration that is tuned
+    :param n_seeds: tuning seeds that every trial is trained on. One: for the same budget, three seeds for every
+        configuration found a worse winner on a table of real learning curves; validation judges the finalists
+    :param n_evaluations: evaluations during one training, evenly spaced, whatever its length. The zoo does one
+        every 100,000 steps, so that below 200,000 its pruner never has anything to act on
+    :param n_eval_episodes: episodes of one evaluation (the zoo's ``--eval-episodes``, 5)
+    :param n_eval_envs: environments an evaluation steps side by side; None for one per episode, which costs
+        a third of the time of one environment for a small network
+    :param sampler: name of the Optuna sampler
+    :param pruner: name of the Optuna pruner
+    :param n_startup_trials: trials before the sampler starts to learn from them (the zoo's default, 10)
+    :param n_finalists: best trials that are trained again on validation seeds
+    :param n_validation_seeds: seeds, never seen by the search, that finalists and default are trained on;
+        0 leaves validation out
+    :param n_validation_episodes: deterministic episodes that judge one trained agent
+    :param max_consecutive_failures: trials failing in a row after which the study stops with the last error
+    :param seed: seed of the sampler and of all tuning and validation seeds
+    :param storage: where the study is kept: a database URL, a ``.log`` journal file, or None for an SQLite file
+        under the log folder
+    :param study_name: study to create or to go on with; None for a new one
+    :param log_folder: folder that results are written under
+    """
+
+    n_trials: int | None = None
+    max_total_trials: int | None = None
+    timeout: float | None = None
+    n_timesteps: int | None = None
+    n_seeds: int = 1
+    n_evaluations: int = 20
+    n_eval_episodes: int = 5
+    n_eval_envs: int | None = None
+    sampler: str = "tpe"
+    pruner: str = "halving"
+    n_startup_trials: int = 10
+    n_finalists: int = 3
+    n_validation_seeds: int = 10
+    n_validation_episodes: int = 20
+    max_consecutive_failures: int = 5
+    seed: int = 0
+    storage: str | None = None
+    study_name: str | None = None
+    log_folder: str = "logs"
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_type(field.name, getattr(self, field.name), str(field.type))
+        for name in _AT_LEAST_ONE:
+            _check_minimum(name, getattr(self, name), 1)
+        for name in _AT_LEAST_ZERO:
+            _check_minimum(name, getattr(self, name), 0)
+        if self.timeout is not None and not (math.isfinite(self.timeout) and self.timeout > 0):
+            raise UserError(f"timeout is {self.timeout!r}, it must be a number of seconds above 0")
+
+    def with_default_budget(self) -> TuningSettings:
+        """These settings, bounded in time where nothing bounds them."""
+        if (self.n_trials, self.max_total_trials, self.timeout) != (None, None, None):
+            return self
+        return dataclasses.replace(self, timeout=DEFAULT_TIMEOUT_S)
+
+    @classmethod
+    def from_mappings(cls, *sources: tuple[str, object]) -> TuningSettings:
+        """Settings from several sources of options, a later source overriding an earlier one.
+
+        :param sources: pairs of where the options were read (for error messages) and the options by name
+        :raises UserError: for an unknown option or a value that is not allowed
+        """
+        values: dict[str, Any] = {}
+        known = {field.name for field in dataclasses.fields(cls)}
+        for origin, options in sources:
+            if not isinstance(options, Mapping):
+                raise UserError(f"{origin} must be a mapping of options to values, not {options!r}")
+            for name, value in options.items():
+                if name not in known:
+                    raise unknown_name(f"option in {origin}", name, known)
+                values[name] = value
+        return cls(**values)
+
+
+_AT_LEAST_ONE = (
+    "n_trials",
+    "max_total_trials",
+    "n_timesteps",
+    "n_seeds",
+    "n_evaluations",
+    "n_eval_episodes",
+    "n_eval_envs",
+    "n_finalists",
+    "n_validation_episodes",
+    "max_consecutive_failures",
+)
+_AT_LEAST_ZERO = ("n_startup_trials", "n_validation_seeds", "seed")
+
+_ACCEPTED: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+
+
+def _check_type(name: str, value: object, annotation: str) -> None:
+    expected, _, optional = annotation.partition(" | ")
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, _ACCEPTED[expected]):
+        kind = {"int": "a whole number", "float": "a number", "str": "text"}[expected]
+        raise UserError(f"{name} is {value!r}, it must be {kind}")
+
+
+def _check_minimum(name: str, value: int | None, minimum: int) -> None:
+    if value is not None and value < minimum:
+        raise UserError(f"{name} is {value}, it must be at least {minimum}")

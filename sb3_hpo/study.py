@@ -1,0 +1,169 @@
+"""Create a study or go on with one. All that describes it is kept in the study itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from sb3_hpo._version import __version__
+from sb3_hpo.configuration import to_zoo
+from sb3_hpo.errors import UserError
+from sb3_hpo.pruners import PruningScale, create_pruner
+from sb3_hpo.samplers import create_sampler
+from sb3_hpo.seeds import sampler_seed, tuning_seeds
+from sb3_hpo.storage import redacted, study_names
+from sb3_hpo.transforms import OutsideSpaceError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from sb3_hpo.search_space import SearchSpace
+    from sb3_hpo.settings import TuningSettings
+    from sb3_hpo.task import Task
+
+DESCRIPTION = "sb3_hpo"
+"""Study attribute that holds a :class:`StudyDescription`."""
+
+ORIGIN = "origin"
+"""Trial attribute: where a configuration that was not sampled comes from."""
+
+DEFAULT_CONFIGURATION = "default configuration"
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyDescription:
+    """What every trial of a study has in common. Kept in the study; the same for everyone who works on it.
+
+    :param algo: name of the algorithm
+    :param env: Gymnasium's id of the environment
+    :param configuration: the configuration tuned from, in the zoo's notation
+    :param seed: what the tuning and validation seeds are derived from
+    :param tuning_seeds: seeds that every trial is trained on, in order
+    :param n_timesteps: environment steps of one training
+    :param n_evaluations: evaluations during one training
+    :param n_eval_episodes: episodes of one evaluation
+    :param version: version of sb3-hpo that made the study
+    :param command: command that made the study
+    """
+
+    algo: str
+    env: str
+    configuration: dict[str, Any]
+    seed: int
+    tuning_seeds: list[int]
+    n_timesteps: int
+    n_evaluations: int
+    n_eval_episodes: int
+    version: str
+    command: str
+
+    def must_match(self, other: StudyDescription, study_name: str) -> None:
+        """Check that a command that asks for ``other`` can go on with the study this describes.
+
+        :raises UserError: naming the first thing that differs
+        """
+        for name in ("algo", "env", "n_timesteps", "n_evaluations", "n_eval_episodes"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise UserError(
+                    f"study {study_name!r} has {name} {mine!r}, this command asks for {theirs!r}: "
+                    "give the same, or another --study-name"
+                )
+        if len(self.tuning_seeds) != len(other.tuning_seeds):
+            raise UserError(
+                f"study {study_name!r} trains each trial on n_seeds {len(self.tuning_seeds)}, this command asks for "
+                f"{len(other.tuning_seeds)}: give the same, or another --study-name"
+            )
+        keys = sorted(self.configuration.keys() | other.configuration.keys())
+        for key in keys:
+            if self.configuration.get(key) != other.configuration.get(key):
+                raise UserError(
+                    f"study {study_name!r} was tuned from {key} = {self.configuration.get(key)!r}, this command from "
+                    f"{other.configuration.get(key)!r}: give the same -conf and -params, or another --study-name"
+                )
+
+
+def read_description(study: optuna.Study, study_name: str) -> StudyDescription:
+    """The description kept in a study.
+
+    :raises UserError: if the study was not made by this package
+    """
+    stored = study.user_attrs.get(DESCRIPTION)
+    if not isinstance(stored, Mapping):
+        raise UserError(f"study {study_name!r} was not made by sb3-hpo: give another --study-name")
+    return StudyDescription(**stored)
+
+
+def describe(task: Task, settings: TuningSettings) -> StudyDescription:
+    """The description of the study that a command asks for."""
+    return StudyDescription(
+        algo=task.algo,
+        env=task.env_id,
+        configuration=to_zoo(task.configuration),
+        seed=settings.seed,
+        tuning_seeds=tuning_seeds(settings.seed, settings.n_seeds),
+        n_timesteps=int(task.configuration["n_timesteps"]),
+        n_evaluations=settings.n_evaluations,
+        n_eval_episodes=settings.n_eval_episodes,
+        version=__version__,
+        command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
+    )
+
+
+def stored_choices(storage: BaseStorage, study_name: str | None) -> dict[str, Any]:
+    """Settings that a study to go on with fixes: what a command need not repeat. Empty for a new study."""
+    if study_name is None or study_name not in study_names(storage):
+        return {}
+    description = read_description(optuna.load_study(study_name=study_name, storage=storage), study_name)
+    return {
+        "n_timesteps": description.n_timesteps,
+        "n_seeds": len(description.tuning_seeds),
+        "n_evaluations": description.n_evaluations,
+        "n_eval_episodes": description.n_eval_episodes,
+    }
+
+
+def open_study(
+    storage: BaseStorage, study_name: str, task: Task, space: SearchSpace, settings: TuningSettings
+) -> tuple[optuna.Study, StudyDescription]:
+    """Create a study, with the task's own configuration as its first trial, or go on with an existing one.
+
+    :raises UserError: if a study of that name exists but is about something else
+    """
+    wanted = describe(task, settings)
+    is_new = study_name not in study_names(storage)
+    study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize", load_if_exists=True)
+    if is_new:
+        study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
+        _enqueue_default(study, task, space)
+    description = read_description(study, study_name)
+    description.must_match(wanted, study_name)
+    n_sampled = len([trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()])
+    study.sampler = create_sampler(
+        settings.sampler,
+        seed=sampler_seed(settings.seed, n_sampled),
+        n_startup_trials=settings.n_startup_trials,
+    )
+    study.pruner = create_pruner(
+        settings.pruner,
+        PruningScale(description.n_timesteps, settings.n_seeds, settings.n_startup_trials),
+    )
+    return study, description
+
+
+def new_study_name(task: Task) -> str:
+    """A name for a new study that says what it tunes and when it began."""
+    return f"{task.algo}_{task.env_id.replace('/', '-')}_{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _enqueue_default(study: optuna.Study, task: Task, space: SearchSpace) -> None:
+    try:
+        params = space.to_params(task.configuration)
+    except OutsideSpaceError:
+        return
+    study.enqueue_trial(params, user_attrs={ORIGIN: DEFAULT_CONFIGURATION})

@@ -1,0 +1,52 @@
+"""What is tuned, seen from the search: something that turns a configuration into models and environments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
+    from stable_baselines3.common.vec_env import VecEnv
+
+
+class Training(Protocol):
+    """One configuration, ready to be trained with any seed."""
+
+    @property
+    def n_timesteps(self) -> int:
+        """Environment steps of one training."""
+
+    def create_model(self, seed: int) -> BaseAlgorithm:
+        """A new model with its training environments, all seeded with ``seed``."""
+
+    def create_eval_env(self, seed: int, n_envs: int) -> VecEnv:
+        """New environments for evaluation, wrapped as the training ones are."""
+
+    def learn(self, model: BaseAlgorithm, callbacks: Sequence[BaseCallback]) -> None:
+        """Train the model for :attr:`n_timesteps` with these callbacks and those of the configuration."""
+
+
+class Task(Protocol):
+    """An algorithm on an environment, with the configuration that tuning starts from."""
+
+    @property
+    def algo(self) -> str:
+        """Name of the algorithm."""
+
+    @property
+    def env_id(self) -> str:
+        """Gymnasium's id of the environment."""
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """The configuration tuned from: plain values, ``n_timesteps`` included."""
+
+    @property
+    def deterministic_eval(self) -> bool:
+        """Whether the policy acts deterministically when it is evaluated."""
+
+    def prepare(self, configuration: Mapping[str, Any]) -> Training:
+        """Make a configuration ready for training."""

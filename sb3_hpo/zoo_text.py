@@ -1,0 +1,87 @@
+"""The zoo's notation for nested arguments, ``"dict(net_arch=[256, 256])"``, read and written without running it.
+
+The zoo evaluates such text as Python. Here it is parsed: mappings, lists, numbers, strings, and the names of torch
+classes and of the few others that its files use. Plain values stand for names: ``"nn.ReLU"``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+
+from sb3_hpo.errors import UserError
+
+_SYMBOL = re.compile(r"(nn|th\.nn|torch\.nn)\.[A-Z]\w*|(th|torch)\.optim\.[A-Z]\w*|HerReplayBuffer|RMSpropTFLike")
+"""Names that the zoo's files may use where ``exp_manager.py`` evaluates them."""
+
+
+def is_symbol(value: object) -> bool:
+    """Whether a plain value stands for a class by the name it has in the zoo's files, such as ``"nn.ReLU"``."""
+    return isinstance(value, str) and _SYMBOL.fullmatch(value) is not None
+
+
+def parse(text: str) -> object:
+    """The plain value that zoo text stands for: mappings, lists and plain values, names as strings.
+
+    :raises UserError: if the text is anything else, whatever it might do when run
+    """
+    try:
+        return _plain(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, _NotPlainError):
+        raise UserError(
+            f"cannot read {text!r}: only dict(...), lists, numbers, text and classes of torch.nn and torch.optim "
+            "are read, nothing is run as code"
+        ) from None
+
+
+def render(value: object) -> str:
+    """Text in the zoo's notation for a plain value: the inverse of :func:`parse`."""
+    if isinstance(value, Mapping):
+        if all(isinstance(key, str) and key.isidentifier() for key in value):
+            return f"dict({', '.join(f'{key}={render(entry)}' for key, entry in value.items())})"
+        return f"{{{', '.join(f'{key!r}: {render(entry)}' for key, entry in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(render(entry) for entry in value)}]"
+    if is_symbol(value):
+        return str(value)
+    return repr(value)
+
+
+class _NotPlainError(Exception):
+    """The text holds more than plain values."""
+
+
+def _plain(node: ast.expr) -> object:
+    if isinstance(node, ast.Call):
+        return _plain_call(node)
+    if isinstance(node, ast.Dict):
+        return {_plain_key(key): _plain(value) for key, value in zip(node.keys, node.values, strict=True)}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_plain(element) for element in node.elts]
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        symbol = ast.unparse(node)
+        if is_symbol(symbol):
+            return symbol
+        raise _NotPlainError
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise _NotPlainError from None
+
+
+def _plain_call(node: ast.Call) -> dict[str, object]:
+    if not (isinstance(node.func, ast.Name) and node.func.id == "dict") or node.args:
+        raise _NotPlainError
+    entries: dict[str, object] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise _NotPlainError
+        entries[keyword.arg] = _plain(keyword.value)
+    return entries
+
+
+def _plain_key(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    raise _NotPlainError
