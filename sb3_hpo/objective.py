@@ -77,6 +77,9 @@ class Objective:
             return self._score(trial)
         except optuna.TrialPruned:
             raise
+        except KeyboardInterrupt:
+            trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
+            raise
         except Exception as error:
             trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}")
             trial.set_user_attr(TRACEBACK, traceback.format_exc())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,18 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 
-from sb3_hpo.errors import UserError
+from sb3_hpo.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 SQLITE_NAME = "sb3_hpo.db"
 """File name of the embedded default storage, in the log folder."""
+
+_PASSWORD = re.compile(r"(://[^:@/]*:)[^@]*@")
+
+_DRIVER_OF = {"postgresql": "psycopg2-binary", "mysql": "mysqlclient", "mariadb": "mysqlclient"}
+"""Package of the driver that SQLAlchemy uses for a database where its URL names none."""
 
 SQLITE_LOCK_TIMEOUT_S = 60
 """Seconds that a writer waits for another one to release an SQLite file."""
@@ -46,7 +52,7 @@ def open_storage(location: str) -> BaseStorage:
         return RDBStorage(location, engine_kwargs=engine_kwargs)
     except ImportError as error:
         raise UserError(
-            f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(error)}"
+            f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(url, error)}"
         ) from None
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -55,10 +61,7 @@ def open_storage(location: str) -> BaseStorage:
 
 def redacted(location: str) -> str:
     """A storage location as it may be shown: without its password."""
-    try:
-        return make_url(location).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return location
+    return _PASSWORD.sub(r"\1***@", location)
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -72,7 +75,7 @@ def _parse(location: str) -> URL:
         url.get_dialect()
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise UserError(
-            f"storage {location!r} is no database URL and no journal file: write sqlite:///study.db, "
+            f"storage {redacted(location)!r} is no database URL and no journal file: write sqlite:///study.db, "
             "postgresql://user@host/database or study.log"
         ) from None
     except ImportError:
@@ -90,8 +93,9 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _driver(error: ImportError) -> str:
-    return f"install it with: pip install {error.name or 'its driver'}"
+def _driver(url: URL, error: ImportError) -> str:
+    package = _DRIVER_OF.get(url.get_backend_name()) or error.name
+    return f"pip install {package}" if package else one_line(error)
 
 
 def _without_password(text: str, url: URL) -> str:

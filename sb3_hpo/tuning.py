@@ -66,7 +66,7 @@ class Tuning:
         :raises ConsecutiveFailuresError: if trials fail one after the other
         """
         started = time.monotonic()
-        _check_writable(self._folder)
+        check_writable(self._folder)
         study, description = open_study(self._storage, self._study_name, self._task, self._search_space, self._settings)
         deadline = Deadline(self._settings.timeout)
         with StopSignal() as stop:
@@ -175,7 +175,11 @@ def _params_of(study: optuna.Study, number: int | None) -> Mapping[str, Any] | N
     return next(trial.params for trial in trials if trial.number == number)
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
+    """Check that files can be written in a folder, making it where it does not exist.
+
+    :raises UserError: if they cannot
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"

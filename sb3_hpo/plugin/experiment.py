@@ -27,7 +27,7 @@ from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import default_storage, open_storage
 from sb3_hpo.study import stored_choices
-from sb3_hpo.tuning import Tuning
+from sb3_hpo.tuning import Tuning, check_writable
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -89,13 +89,14 @@ class HpoExperimentManager(ExperimentManager):
         settings = TuningSettings.from_mappings(*sources)
         check_sampler(settings.sampler)
         check_pruner(settings.pruner)
+        check_writable(Path(settings.log_folder))
         configuration = self._base_configuration()
+        ZooTask(self, configuration).check()
         storage = open_storage(settings.storage or default_storage(settings.log_folder))
         study = (f"study {settings.study_name!r}", stored_choices(storage, settings.study_name))
         settings = TuningSettings.from_mappings(study, *sources)
         configuration["n_timesteps"] = self.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
         task = ZooTask(self, configuration)
-        task.check()
         display = Display()
         display.line(
             f"sb3-hpo {__version__} is active: search space {self.algo} ({len(algorithm.search_space)} parameters), "
