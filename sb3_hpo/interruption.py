@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 ECHO_S = 1.0
-"""Seconds in which a second signal is taken for the first one: ``timeout``, ``make`` and terminals may send it twice."""
+"""Seconds in which a second signal is taken for the first one: ``timeout`` and terminals may send it twice."""
 
 
 class StopSignal:
