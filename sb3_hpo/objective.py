@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,9 +106,12 @@ class Objective:
         start = time.monotonic()
         model = training.create_model(run["seed"])
         eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
+        log_path = self._log_path(trial, run["seed"])
         evaluation = TrialEvalCallback(
             eval_env,
             trial,
+            best_model_save_path=log_path,
+            log_path=log_path,
             n_eval_episodes=settings.n_eval_episodes,
             eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
             deterministic=self._task.deterministic_eval,
@@ -129,6 +133,12 @@ class Objective:
             raise optuna.TrialPruned(f"pruned after {evaluation.num_timesteps} environment steps")
         if not run["returns"]:
             raise RuntimeError("the training ended before its first evaluation")
+
+    def _log_path(self, trial: optuna.Trial, seed: int) -> str | None:
+        if self._settings.optimization_log_path is None:
+            return None
+        folder = Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
+        return str(folder if len(self._tuning_seeds) == 1 else folder / f"seed_{seed}")
 
 
 def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -34,20 +34,22 @@ def default_storage(log_folder: str) -> str:
     return f"sqlite:///{Path(log_folder) / SQLITE_NAME}"
 
 
-def open_storage(location: str) -> BaseStorage:
-    """Open a storage, creating it where it does not exist.
+def open_storage(location: str, *, create: bool = True) -> BaseStorage:
+    """Open a storage.
 
     :param location: a database URL as SQLAlchemy takes it, or the path of a ``.log`` journal file
+    :param create: whether to create a file that does not exist
     :raises UserError: if the location is neither, or cannot be opened
     """
+    prepare = _writable if create else _existing
     if location.endswith(".log") and "://" not in location:
-        return JournalStorage(JournalFileBackend(str(_writable(Path(location)))))
+        return JournalStorage(JournalFileBackend(str(prepare(Path(location)))))
     url = _parse(location)
     engine_kwargs = {}
     if url.get_backend_name() == "sqlite":
         engine_kwargs = {"connect_args": {"timeout": SQLITE_LOCK_TIMEOUT_S}}
         if url.database and url.database != ":memory:":
-            _writable(Path(url.database))
+            prepare(Path(url.database))
     try:
         return RDBStorage(location, engine_kwargs=engine_kwargs)
     except ImportError as error:
@@ -90,6 +92,12 @@ def _writable(path: Path) -> Path:
             pass
     except OSError as error:
         raise UserError(f"storage {str(path)!r} cannot be written: {error.strerror}; name another file") from None
+    return path
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"storage {str(path)!r} does not exist: name the one that holds the study with --storage")
     return path
 
 
