@@ -18,6 +18,8 @@ NESTED_ARGUMENTS = (
 )
 """Arguments that the zoo's YAML may give as text to be evaluated (rl_zoo3, ``exp_manager.py``)."""
 
+_PREFIXES = {"torch.nn": "nn.", "torch.optim": "th.optim."}
+
 
 def from_zoo(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
     """The plain configuration for an entry of a zoo YAML file.
@@ -59,7 +61,7 @@ def _plain(name: str, value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(name, entry) for entry in value]
     if isinstance(value, type):
-        for symbol in (f"nn.{value.__name__}", f"th.optim.{value.__name__}", value.__name__):
-            if zoo_text.is_symbol(symbol):
-                return symbol
+        prefix = next((p for module, p in _PREFIXES.items() if value.__module__.startswith(module)), "")
+        if zoo_text.is_symbol(prefix + value.__name__):
+            return prefix + value.__name__
     raise UserError(f"hyperparameter {name!r} is {value!r}: only numbers, text, lists and mappings can be tuned from")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from pathlib import Path
@@ -12,6 +13,7 @@ import optuna
 
 from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
 from sb3_hpo.configuration import merge, to_zoo
+from sb3_hpo.errors import one_line
 from sb3_hpo.scores import carry_forward, mean_last
 from sb3_hpo.seeds import evaluation_seed
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stable_baselines3.common.base_class import BaseAlgorithm
-    from stable_baselines3.common.vec_env import VecEnv
 
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
@@ -82,7 +83,7 @@ class Objective:
             trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
             raise
         except Exception as error:
-            trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}")
+            trial.set_user_attr(FAILURE, f"{type(error).__name__}: {one_line(error)}")
             trial.set_user_attr(TRACEBACK, traceback.format_exc())
             raise
 
@@ -104,29 +105,31 @@ class Objective:
     def _train(self, trial: optuna.Trial, training: Training, run: dict[str, Any], runs: list[dict[str, Any]]) -> None:
         settings = self._settings
         start = time.monotonic()
-        model = training.create_model(run["seed"])
-        eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
-        log_path = self._log_path(trial, run["seed"])
-        evaluation = TrialEvalCallback(
-            eval_env,
-            trial,
-            best_model_save_path=log_path,
-            log_path=log_path,
-            n_eval_episodes=settings.n_eval_episodes,
-            eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
-            deterministic=self._task.deterministic_eval,
-            step_offset=sum(earlier["n_timesteps"] for earlier in runs[:-1]),
-            earlier_means=[float(np.mean(earlier["returns"][-1])) for earlier in runs[:-1]],
-        )
-        interruption = InterruptionCallback(self._interrupted)
-        try:
-            training.learn(model, [interruption, evaluation])
-        finally:
-            run["n_timesteps"] = model.num_timesteps
-            run["timesteps"] = evaluation.evaluations_timesteps
-            run["returns"] = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
-            run["seconds"] = round(time.monotonic() - start, 3)
-            close(model, eval_env)
+        with contextlib.ExitStack() as environments:
+            model = training.create_model(run["seed"])
+            environments.callback(close_environments, model)
+            eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
+            environments.callback(eval_env.close)
+            log_path = self._log_path(trial, run["seed"])
+            evaluation = TrialEvalCallback(
+                eval_env,
+                trial,
+                best_model_save_path=log_path,
+                log_path=log_path,
+                n_eval_episodes=settings.n_eval_episodes,
+                eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
+                deterministic=self._task.deterministic_eval,
+                step_offset=sum(earlier["n_timesteps"] for earlier in runs[:-1]),
+                earlier_means=[float(np.mean(earlier["returns"][-1])) for earlier in runs[:-1]],
+            )
+            interruption = InterruptionCallback(self._interrupted)
+            try:
+                training.learn(model, [interruption, evaluation])
+            finally:
+                run["n_timesteps"] = model.num_timesteps
+                run["timesteps"] = evaluation.evaluations_timesteps
+                run["returns"] = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
+                run["seconds"] = round(time.monotonic() - start, 3)
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
         if evaluation.is_pruned:
@@ -149,8 +152,7 @@ def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[
     return carry_forward([[float(np.mean(returns)) for returns in run["returns"]] for run in runs])
 
 
-def close(model: BaseAlgorithm, eval_env: VecEnv) -> None:
-    """Release the environments of a training."""
+def close_environments(model: BaseAlgorithm) -> None:
+    """Release a model's training environments."""
     if model.env is not None:
         model.env.close()
-    eval_env.close()

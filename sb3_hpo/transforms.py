@@ -6,6 +6,7 @@ stay static, which keeps every parameter inside TPE's multivariate model.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -84,7 +85,7 @@ class PowerOfTwo:
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> int:
         """``log2(argument)``, for powers of two only."""
         number = _number(argument)
-        exponent = round(math.log2(number)) if number > 0 else 0
+        exponent = round(math.log2(number)) if 0 < number < math.inf else 0
         if 2**exponent != number:
             raise OutsideSpaceError(f"{argument!r} is not a power of two")
         return exponent
@@ -123,7 +124,7 @@ class Named:
         """The argument of that name."""
         if value not in self.arguments:
             raise OutsideSpaceError(f"{value!r} is none of {', '.join(self.arguments)}")
-        return self.arguments[str(value)]
+        return copy.deepcopy(self.arguments[str(value)])
 
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> str:
         """The name of an argument."""

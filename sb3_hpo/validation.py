@@ -5,6 +5,7 @@ Each of these trainings is a trial of a study of its own, in the same storage, s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -19,7 +20,7 @@ from stable_baselines3.common.vec_env import sync_envs_normalization
 
 from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import from_zoo, to_zoo
-from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close
+from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments
 from sb3_hpo.scores import bootstrap_interval, iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
 from sb3_hpo.transforms import OutsideSpaceError, Plain
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.task import Task
+
+MAX_EVAL_ENVS = 10
+"""Environments that the evaluation of a trained agent steps side by side, at most."""
 
 CANDIDATE = "candidate"
 """Trial attribute in a validation study: fingerprint of the configuration trained."""
@@ -193,10 +197,12 @@ def train_and_evaluate(
     :raises TrialInterruptedError: if it was stopped from outside
     """
     training = task.prepare(from_zoo(configuration))
-    model = training.create_model(seed)
-    eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, 10))
     interruption = InterruptionCallback(interrupted)
-    try:
+    with contextlib.ExitStack() as environments:
+        model = training.create_model(seed)
+        environments.callback(close_environments, model)
+        eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, MAX_EVAL_ENVS))
+        environments.callback(eval_env.close)
         training.learn(model, [interruption])
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
@@ -209,9 +215,10 @@ def train_and_evaluate(
             deterministic=task.deterministic_eval,
             return_episode_rewards=True,
         )
-    finally:
-        close(model, eval_env)
-    return float(np.mean(returns)), model.num_timesteps
+    score = float(np.mean(returns))
+    if not math.isfinite(score):
+        raise FloatingPointError(f"the trained agent has a mean return of {score}")
+    return score, model.num_timesteps
 
 
 def _run(

@@ -15,6 +15,7 @@ from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.transforms import OneMinus
 
 if TYPE_CHECKING:
+    import pytest
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
@@ -106,3 +107,16 @@ class FailingStep(gym.Wrapper):
         if self.n_left < 0:
             raise OSError("the simulator\nbroke down")
         return super().step(action)
+
+
+def record_predictions(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each action of an evaluation, from now on, was asked for as a deterministic one."""
+    asked: list[bool] = []
+    predict = A2C.predict
+
+    def recorded(self: A2C, *args: Any, deterministic: bool = False, **kwargs: Any) -> Any:
+        asked.append(deterministic)
+        return predict(self, *args, deterministic=deterministic, **kwargs)
+
+    monkeypatch.setattr(A2C, "predict", recorded)
+    return asked
