@@ -96,13 +96,14 @@ class HpoExperimentManager(ExperimentManager):
         configuration["n_timesteps"] = self.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
         task = ZooTask(self, configuration)
         task.check()
+        search_space = algorithm.search_space.for_features(task.features)
         display = Display()
         display.line(
-            f"sb3-hpo {__version__} is active: search space {self.algo} ({len(algorithm.search_space)} parameters), "
+            f"sb3-hpo {__version__} is active: search space {self.algo} ({len(search_space)} parameters), "
             f"sampler {settings.sampler}, pruner {settings.pruner}",
             "bold",
         )
-        return Tuning(task, algorithm.search_space, settings, storage, display)
+        return Tuning(task, search_space, settings, storage, display)
 
     def _options(self) -> dict[str, object]:
         given = getattr(self.args, GIVEN_OPTIONS, None)

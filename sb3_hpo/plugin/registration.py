@@ -12,6 +12,7 @@ from rl_zoo3.exp_manager import ExperimentManager
 from rl_zoo3.hyperparams_opt import HYPERPARAMS_CONVERTER, HYPERPARAMS_SAMPLER
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
+from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin.experiment import HpoExperimentManager
 
@@ -23,14 +24,26 @@ if TYPE_CHECKING:
     from sb3_hpo.transforms import Plain
 
 
-def sample(algo: str, trial: optuna.Trial, n_actions: int, n_envs: int, additional_args: object) -> dict[str, Any]:
-    """What is registered in the zoo's ``HYPERPARAMS_SAMPLER``: sample an algorithm's keyword arguments."""
-    return convert(algo, get_algorithm(algo).search_space.suggest(trial))
+def sample(
+    algo: str, trial: optuna.Trial, n_actions: int, n_envs: int, additional_args: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is registered in the zoo's ``HYPERPARAMS_SAMPLER``: sample an algorithm's keyword arguments.
+
+    :param n_actions: dimensions of the action space; 0 if the actions are not continuous
+    """
+    features = {MLP_POLICY}
+    if n_actions > 0:
+        features.add(BOX_ACTIONS)
+    if additional_args.get("using_her_replay_buffer"):
+        features.add(HER)
+    return convert(algo, get_algorithm(algo).search_space.for_features(frozenset(features)).suggest(trial))
 
 
 def convert(algo: str, params: Mapping[str, Plain]) -> dict[str, Any]:
     """What is registered in the zoo's ``HYPERPARAMS_CONVERTER``: a trial's params as keyword arguments."""
-    hyperparams = to_objects(get_algorithm(algo).search_space.to_hyperparams(params))
+    space = get_algorithm(algo).search_space
+    features = frozenset[str]().union(*(space[name].requires for name in params))
+    hyperparams = to_objects(space.for_features(features).to_hyperparams(params))
     converted: dict[str, Any] = ExperimentManager._preprocess_schedules(hyperparams)
     return converted
 
