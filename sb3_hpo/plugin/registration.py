@@ -48,9 +48,9 @@ def sample(
 
 
 def convert(algo: str, params: Mapping[str, Plain]) -> dict[str, Any]:
-    """What is registered in the zoo's ``HYPERPARAMS_CONVERTER``: a trial's params in place of a configuration's entries.
+    """What is registered in the zoo's ``HYPERPARAMS_CONVERTER``: a trial's params as keyword arguments.
 
-    The zoo makes keyword arguments of them as it does of its files' entries.
+    Action noise is left as text, as in a configuration: only the zoo knows the environment it is for.
     """
     space = get_algorithm(algo).search_space
     features = frozenset[str]().union(*(space[name].requires for name in params))
