@@ -79,6 +79,7 @@ class Parameter:
     :param otherwise: the parameter's value where ``when`` says that it does not apply; :data:`UNSET` to leave the
         argument as the configuration tuned from has it
     :param requires: features of the task (:mod:`sb3_hpo.features`) without which the parameter does not exist
+    :param widened: what it is sampled from instead on a task with a feature, by feature
     """
 
     name: str
@@ -90,10 +91,18 @@ class Parameter:
     when: Mapping[str, Sequence[Plain]] = dataclasses.field(default_factory=dict)
     otherwise: Plain | Literal[Unset.UNSET] = UNSET
     requires: frozenset[str] = frozenset()
+    widened: Mapping[str, BaseDistribution] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.source.strip():
             raise UserError(f"parameter {self.name!r} has no source: say where its range comes from")
+
+    def for_features(self, features: frozenset[str]) -> Parameter:
+        """The parameter with its range for a task with these features."""
+        for feature, distribution in self.widened.items():
+            if feature in features:
+                return dataclasses.replace(self, distribution=distribution, widened={})
+        return self
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Plain:
         """Sample a value in a trial."""
@@ -179,15 +188,18 @@ class SearchSpace:
 
     @property
     def features(self) -> frozenset[str]:
-        """All features of a task that some parameter requires."""
-        return frozenset().union(*(parameter.requires for parameter in self.parameters))
+        """All features of a task that make a difference."""
+        return frozenset().union(*(parameter.requires.union(parameter.widened) for parameter in self.parameters))
 
     def for_features(self, features: frozenset[str]) -> SearchSpace:
-        """The space for a task with these features: without what requires others, or depends on what does."""
+        """The space for a task with these features: without what requires others, or depends on what does.
+
+        The space itself, before this, is for telling what there is; it is not for sampling.
+        """
         kept: dict[str, Parameter] = {}
         for parameter in self.parameters:
             if parameter.requires <= features and all(other in kept for other in parameter.when):
-                kept[parameter.name] = parameter
+                kept[parameter.name] = parameter.for_features(features)
         return dataclasses.replace(self, parameters=tuple(kept.values()))
 
     def fitted(self, configuration: Mapping[str, Any], budget: Budget) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sb3_hpo.transforms import Plain
 
-N_SAMPLES = 100
+N_SAMPLES = 50
 """Configurations that are sampled from each variant of a space."""
 
 _BUDGETS = [
@@ -30,14 +30,16 @@ _BUDGETS = [
 
 
 class SearchSpaceTestCase:
-    """Tests that every search space should pass. Inherit it, name the space, and run pytest::
+    """Tests that every search space should pass.
+
+    Inherit it, name the space, and run pytest::
 
         from sb3_hpo.testing import SearchSpaceTestCase
 
         class TestMySpace(SearchSpaceTestCase):
             search_space = MY_SPACE
 
-    Each test runs for tasks with all features that some parameter requires, with none, and with each alone.
+    Each test runs for tasks with all features that make a difference, with none, and with each alone.
     It needs no model and no environment.
     """
 

@@ -60,8 +60,13 @@ def discount(high: float = 0.03, source: str = "the zoo samples it so") -> Param
     )
 
 
-def batch_size(default: int, low: int, high: int, source: str) -> Parameter:
-    """The size of a minibatch, ``2**low`` to ``2**high`` transitions."""
+def batch_size(
+    default: int, low: int, high: int, source: str, widened: Mapping[str, IntDistribution] | None = None
+) -> Parameter:
+    """The size of a minibatch, ``2**low`` to ``2**high`` transitions.
+
+    :param widened: other ranges of the exponent, by feature
+    """
     return Parameter(
         "batch_size_pow",
         IntDistribution(low, high),
@@ -69,23 +74,33 @@ def batch_size(default: int, low: int, high: int, source: str) -> Parameter:
         default=default,
         transform=PowerOfTwo(),
         source=source,
+        widened=widened or {},
     )
 
 
-def net_arch(networks: Mapping[str, object], default: object, source: str, heads: tuple[str, ...] = ()) -> Parameter:
+def net_arch(
+    networks: Mapping[str, object],
+    default: object,
+    source: str,
+    heads: tuple[str, ...] = (),
+    widened: Mapping[str, Mapping[str, object]] | None = None,
+) -> Parameter:
     """The hidden layers of the networks.
 
     :param networks: ``net_arch`` by name
     :param heads: the networks that a bare list of layers stands for
+    :param widened: further choices, by feature and name
     """
+    more = widened or {}
     return Parameter(
         "net_arch",
         CategoricalDistribution(list(networks)),
         argument="policy_kwargs.net_arch",
         default=default,
-        transform=NetArch(networks, heads),
+        transform=NetArch({**networks, **{name: net for nets in more.values() for name, net in nets.items()}}, heads),
         source=source,
         requires=frozenset({MLP_POLICY}),
+        widened={feature: CategoricalDistribution([*networks, *nets]) for feature, nets in more.items()},
     )
 
 

@@ -1,4 +1,7 @@
-"""CrossQ's search space (https://openreview.net/forum?id=PczQtTsTIX): SAC without target networks."""
+"""CrossQ's search space (https://openreview.net/forum?id=PczQtTsTIX): SAC without target networks.
+
+Without hindsight replay, too: it has no policy for the observations of goal environments.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,6 @@ SPACE = SearchSpace(
             source="what the zoo samples for SAC, and SB3's default; the paper's critics of 2048 units are left out: "
             "they want a GPU",
         ),
-        *off_policy.hindsight(),
     ),
     fit=off_policy.FIT,
 )

@@ -24,7 +24,7 @@ HER_EPISODE_STEPS = 1_000
 
 _LOWEST_LEARNING_STARTS = 10
 
-CONTINUOUS_NETWORKS: Mapping[str, object] = {"small": [64, 64], "medium": [256, 256], "big": [400, 300]}
+NETWORKS: Mapping[str, object] = {"small": [64, 64], "medium": [256, 256], "big": [400, 300]}
 """The networks that the zoo samples for off-policy algorithms."""
 
 
@@ -107,7 +107,7 @@ def epsilon_greedy(final_eps_default: float, fraction_default: float, fraction_l
 
 def q_networks() -> tuple[Parameter, Parameter]:
     """The Q-network of DQN and its variants, and its activation function."""
-    network = common.net_arch(CONTINUOUS_NETWORKS, default=[64, 64], source="the zoo samples it so")
+    network = common.net_arch(NETWORKS, default=[64, 64], source="the zoo samples it so")
     return network, common.activation_fn("nn.ReLU")
 
 
@@ -130,12 +130,7 @@ def q_learning(learning_rate: float) -> tuple[Parameter, ...]:
     )
 
 
-def actor_critic(
-    learning_rate: float,
-    *,
-    max_batch_size_pow: int = 9,
-    batch_size_source: str = "the zoo samples 2**2 to 2**11 and trains with 64 to 512",
-) -> tuple[Parameter, ...]:
+def actor_critic(learning_rate: float) -> tuple[Parameter, ...]:
     """What all algorithms for continuous actions begin with.
 
     :param learning_rate: SB3's default
@@ -143,7 +138,13 @@ def actor_critic(
     return (
         *common.learning_rate(learning_rate, 1e-5, 2e-3, source="the zoo samples it so, and trains within it"),
         common.discount(0.1, source="the zoo samples 0.97 to 0.9999, but trains FetchReach with 0.95; on-policy 0.9"),
-        common.batch_size(256, 5, max_batch_size_pow, batch_size_source),
+        common.batch_size(
+            256,
+            5,
+            9,
+            source="the zoo samples 2**2 to 2**11 and trains with 64 to 512, for HER with up to 2048",
+            widened={HER: IntDistribution(5, 11)},
+        ),
         *replay(0, 6, 1, source="the zoo samples 1 to 10, but trains BipedalWalker with 64"),
     )
 
@@ -198,13 +199,21 @@ def action_noise() -> tuple[Parameter, Parameter]:
 
 
 def continuous_net_arch(
-    default: object, more: Mapping[str, object] | None = None, source: str = "the zoo samples it so"
+    default: object,
+    more: Mapping[str, object] | None = None,
+    source: str = "the zoo samples it so; for HER it advises a very big one, too, and trains Fetch with it",
 ) -> Parameter:
     """The networks of actor and critic.
 
     :param more: further choices by name
     """
-    return common.net_arch({**CONTINUOUS_NETWORKS, **(more or {})}, default, source, heads=("pi", "qf"))
+    return common.net_arch(
+        {**NETWORKS, **(more or {})},
+        default,
+        source,
+        heads=("pi", "qf"),
+        widened={HER: {"verybig": [512, 512, 512]}},
+    )
 
 
 def deterministic_actor() -> tuple[Parameter, ...]:
@@ -213,7 +222,7 @@ def deterministic_actor() -> tuple[Parameter, ...]:
 
 
 def hindsight() -> tuple[Parameter, Parameter]:
-    """Hindsight experience replay (https://arxiv.org/abs/1707.01495), for whatever off-policy algorithm."""
+    """Hindsight experience replay (https://arxiv.org/abs/1707.01495), for whatever algorithm has a policy for goals."""
     return (
         Parameter(
             "n_sampled_goal",

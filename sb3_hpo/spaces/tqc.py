@@ -9,11 +9,7 @@ from sb3_hpo.spaces import off_policy
 
 SPACE = SearchSpace(
     (
-        *off_policy.actor_critic(
-            learning_rate=3e-4,
-            max_batch_size_pow=11,
-            batch_size_source="the zoo samples 2**2 to 2**11 and trains with 256 to 2048, which is for Fetch",
-        ),
+        *off_policy.actor_critic(learning_rate=3e-4),
         off_policy.tau(),
         off_policy.entropy(),
         Parameter(
@@ -31,11 +27,7 @@ SPACE = SearchSpace(
             source="the zoo samples it so; the paper uses 0, 2 and 5",
         ),
         *off_policy.gsde(),
-        off_policy.continuous_net_arch(
-            [256, 256],
-            more={"verybig": [512, 512, 512]},
-            source="the zoo samples the first three and, for HER, advises the last, which it trains Fetch with",
-        ),
+        off_policy.continuous_net_arch([256, 256]),
         *off_policy.hindsight(),
     ),
     fit=off_policy.FIT,

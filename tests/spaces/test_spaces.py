@@ -33,7 +33,7 @@ ALGORITHMS = [
     "tqc",
     "trpo",
 ]
-OFF_POLICY = {"crossq", "ddpg", "dqn", "qrdqn", "sac", "td3", "tqc"}
+WITH_HINDSIGHT = {"ddpg", "dqn", "qrdqn", "sac", "td3", "tqc"}
 
 
 def space_of(algo: str) -> SearchSpace:
@@ -144,7 +144,9 @@ def test_declared_defaults_are_those_of_the_policy(algo: str) -> None:
         head, _, name = parameter.argument.rpartition(".")
         if head == "policy_kwargs" and name == "activation_fn":
             assert arguments[name].default is getattr(torch.nn, str(parameter.default).removeprefix("nn."))
-        elif head == "policy_kwargs" and name != "net_arch":  # Its default is None: what that means is tested on models.
+        elif (
+            head == "policy_kwargs" and name != "net_arch"
+        ):  # Its default is None: what that means is tested on models.
             assert arguments[name].default == parameter.default, name
 
 
@@ -153,8 +155,16 @@ def test_replay_parameters_come_with_hindsight_replay_only(algo: str) -> None:
     names = {"n_sampled_goal", "goal_selection_strategy"}
     with_her = {parameter.name for parameter in space_of(algo).for_features(frozenset({HER}))}
     without = {parameter.name for parameter in space_of(algo).for_features(frozenset({BOX_ACTIONS, MLP_POLICY}))}
-    assert with_her & names == (names if algo in OFF_POLICY else set())
+    assert with_her & names == (names if algo in WITH_HINDSIGHT else set())
     assert not without & names
+
+
+def test_hindsight_replay_is_for_all_off_policy_algorithms_that_have_a_policy_for_goals() -> None:
+    from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+    classes = {algo: get_algorithm(algo).model_class for algo in ALGORITHMS}
+    off_policy = {algo for algo, model_class in classes.items() if issubclass(model_class, OffPolicyAlgorithm)}
+    assert {algo for algo in off_policy if "MultiInputPolicy" in classes[algo].policy_aliases} == WITH_HINDSIGHT
 
 
 @pytest.mark.parametrize("algo", ["a2c", "ppo", "ppo_lstm", "trpo"])
