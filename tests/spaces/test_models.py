@@ -232,10 +232,12 @@ def longest_rollout(model: BaseAlgorithm) -> int:
     return steps * model.n_envs
 
 
-@pytest.mark.parametrize("case", [*CASES, *HER_CASES], ids=str)
+# ARS on CartPole, whose episodes end early: how many steps an update takes is not known.
+STEADY = [case for case in [*CASES, *HER_CASES] if (case.algo, case.env_id) != ("ars", CARTPOLE)]
+
+
+@pytest.mark.parametrize("case", STEADY, ids=str)
 def test_sampled_configurations_train_within_a_small_budget(case: Case, make_task: MakeTask) -> None:
-    if case.algo == "ars" and case.env_id == CARTPOLE:
-        pytest.skip("its episodes end early: how many steps an update takes is not known")
     n_timesteps = 2_000 if case.algo == "ars" else 120
     task = make_task(case, n_timesteps)
     for configuration in sampled(task, 3, seed=1):
