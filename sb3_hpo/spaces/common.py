@@ -138,7 +138,6 @@ def gsde() -> tuple[Parameter, Parameter]:
             default=-1,
             source="SB3's default, once a rollout, and the steps that the zoo trains with",
             when={"use_sde": (True,)},
-            requires=frozenset({BOX_ACTIONS}),
         ),
     )
 

@@ -39,13 +39,13 @@ GOAL = "sb3-hpo/BitFlipping-v0"
 CONTINUOUS_GOAL = "sb3-hpo/ContinuousBitFlipping-v0"
 MASKED = "sb3-hpo/InvalidActions-v0"
 
-MAX_EPISODE_STEPS = 4
+MAX_EPISODE_STEPS = 30
 """Of the environments that are registered here."""
 
 _BIT_FLIPPING = "stable_baselines3.common.envs:BitFlippingEnv"
 _REGISTERED: dict[str, tuple[str, dict[str, Any]]] = {
-    GOAL: (_BIT_FLIPPING, {"n_bits": 4}),
-    CONTINUOUS_GOAL: (_BIT_FLIPPING, {"n_bits": 4, "continuous": True}),
+    GOAL: (_BIT_FLIPPING, {"n_bits": 10, "max_steps": MAX_EPISODE_STEPS}),
+    CONTINUOUS_GOAL: (_BIT_FLIPPING, {"n_bits": 10, "max_steps": MAX_EPISODE_STEPS, "continuous": True}),
     MASKED: ("sb3_contrib.common.envs:InvalidActionEnvDiscrete", {"dim": 6, "n_invalid_actions": 2}),
 }
 

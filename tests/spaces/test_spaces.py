@@ -7,6 +7,7 @@ import inspect
 import json
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from hypothesis import given
@@ -15,7 +16,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
 from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY
-from sb3_hpo.search_space import Parameter, SameAs, SearchSpace
+from sb3_hpo.search_space import Parameter, SameAs, SearchSpace, get_argument
 from sb3_hpo.testing import SearchSpaceTestCase, assert_there_and_back
 
 ALGORITHMS = [
@@ -133,6 +134,25 @@ def test_declared_defaults_are_those_of_the_constructor(algo: str) -> None:
             assert arguments[default.argument].default == default.default
         else:
             assert arguments[parameter.argument].default == default, parameter.name
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_defaults_come_out_as_they_are_declared(algo: str) -> None:
+    space = space_of(algo)
+    params = space.to_params({})
+    hyperparams = space.to_hyperparams(params)
+    for parameter in space:
+        if parameter.applies(params) and not isinstance(parameter.default, SameAs):
+            assert get_argument(hyperparams, parameter.argument, None) == parameter.default
+
+
+@pytest.mark.parametrize("algo", sorted(WITH_HINDSIGHT | {"crossq"}))
+def test_gradient_steps_are_always_sampled_and_never_more_than_steps(algo: str) -> None:
+    space = space_of(algo).for_features(frozenset())
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(100):
+        hyperparams = space.to_hyperparams(space.suggest(study.ask()))
+        assert 1 <= hyperparams["gradient_steps"] <= hyperparams["train_freq"]
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
