@@ -39,11 +39,42 @@ def _run(words: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"sb3-hpo {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("tune", help="search, validate on fresh seeds, export", add_help=False)
-    args, rest = parser.parse_known_args(words[:1])
-    return {"tune": _tune}[args.command](rest + words[1:])
+    commands.add_parser("train", help="train as rl_zoo3 train does, with this plugin loaded", add_help=False)
+    args = parser.parse_args(words[:1])
+    return {"tune": _tune, "train": _train}[args.command](words[1:])
 
 
 def _tune(words: list[str]) -> int:
+    from sb3_hpo.plugin import arguments
+
+    parser = tune_parser()
+    args = _parse(parser, words)
+    args.optimize_hyperparameters = True
+    setattr(args, arguments.GIVEN_OPTIONS, arguments.given_options(parser, words))
+    arguments.run_zoo_training(args)
+    return 0
+
+
+def _train(words: list[str]) -> int:
+    from sb3_hpo.plugin import arguments
+
+    args = _parse(train_parser(), words)
+    arguments.run_zoo_training(args)
+    return 0
+
+
+def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    try:
+        args = parser.parse_args(words)
+    except (NameError, SyntaxError, TypeError, ValueError) as error:
+        # The zoo evaluates what -params and --env-kwargs give.
+        raise UserError(f"{error}: write -params and --env-kwargs as name:value, with text in quotes") from None
+    _check_environment(args)
+    return args
+
+
+def tune_parser() -> argparse.ArgumentParser:
+    """The parser of ``sb3-hpo tune``: every option of ``rl_zoo3 train``, and this project's."""
     from sb3_hpo.plugin import arguments
 
     parser = arguments.zoo_parser(_TuneParser)
@@ -54,22 +85,33 @@ def _tune(words: list[str]) -> int:
     )
     _add_tuning_options(parser)
     parser.set_defaults(algo=DEFAULT_ALGO)
-    try:
-        args = parser.parse_args(words)
-    except (NameError, SyntaxError, TypeError, ValueError) as error:
-        # The zoo evaluates what -params and --env-kwargs give.
-        raise UserError(f"{error}: write -params and --env-kwargs as name:value, with text in quotes") from None
-    args.optimize_hyperparameters = True
-    setattr(args, arguments.GIVEN_OPTIONS, arguments.given_options(parser, words))
-    _check_environment(args)
-    arguments.run_zoo_training(args)
-    return 0
+    return parser
+
+
+def train_parser() -> argparse.ArgumentParser:
+    """The parser of ``sb3-hpo train``: the options of ``rl_zoo3 train``."""
+    from sb3_hpo.plugin import arguments
+
+    parser = arguments.zoo_parser(_TuneParser)
+    parser.prog = "sb3-hpo train"
+    parser.description = (
+        "Train as rl_zoo3 train does, with this plugin loaded: any tunable algorithm, and any trial of a study "
+        "(--study-name NAME --trial-id N, or --trial-id best)."
+    )
+    parser.set_defaults(algo=DEFAULT_ALGO)
+    return parser
+
+
+def _trial_id(text: str) -> int | str:
+    return text if text == "best" else int(text)
 
 
 def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
+    from sb3_hpo.settings import TuningSettings
+
     group = parser.add_argument_group("options of sb3-hpo")
     for option, kind, text in (
-        ("--timeout", float, "Seconds for search and validation together"),
+        ("--timeout", float, "Seconds for search and validation together (default: 1200 without another budget)"),
         ("--n-seeds", int, "Tuning seeds that every trial is trained on"),
         ("--n-finalists", int, "Best trials that are trained again on validation seeds"),
         (
@@ -80,7 +122,8 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         ("--n-validation-episodes", int, "Deterministic episodes that judge one trained agent"),
         ("--max-consecutive-failures", int, "Failed trials in a row after which the study stops"),
     ):
-        group.add_argument(option, type=kind, help=text)
+        default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
+        group.add_argument(option, type=kind, help=text if default is None else f"{text} (default: {default})")
 
 
 def _check_environment(args: argparse.Namespace) -> None:
@@ -100,6 +143,28 @@ def _check_environment(args: argparse.Namespace) -> None:
         raise unknown_name("environment", args.env, list(gym.registry))
 
 
+def _other_help() -> dict[str, str]:
+    """Help for the zoo's options that take other values here, or have another default."""
+    from sb3_hpo.algorithms import algorithm_names
+    from sb3_hpo.pruners import PRUNERS
+    from sb3_hpo.samplers import SAMPLERS
+    from sb3_hpo.settings import TuningSettings as Defaults
+
+    return {
+        "--algo": f"RL algorithm: {', '.join(algorithm_names())} (default: {DEFAULT_ALGO})",
+        "--sampler": f"Optuna sampler: {', '.join(SAMPLERS)} (default: {Defaults.sampler})",
+        "--pruner": f"Optuna pruner: {', '.join(PRUNERS)} (default: {Defaults.pruner})",
+        "--n-trials": "Trials (complete or pruned) that this command adds to the study",
+        "--max-total-trials": "Trials (complete or pruned) at which the whole study ends",
+        "--n-evaluations": f"Evaluations during one training, evenly spaced (default: {Defaults.n_evaluations})",
+        "--n-eval-envs": "Environments an evaluation steps side by side (default: one per episode)",
+        "--n-jobs": "Processes; only 1 is possible for now",
+        "--storage": "Database URL or .log journal file (default: an SQLite file in the log folder)",
+        "--trial-id": "Number of the trial to train, from 0, or 'best' (with --study-name)",
+        "--study-name": "Study to create or to go on with (default: a new one)",
+    }
+
+
 class _TuneParser(argparse.ArgumentParser):
     """The zoo's parser with its options in a group of their own, and mistakes told in one line."""
 
@@ -109,9 +174,11 @@ class _TuneParser(argparse.ArgumentParser):
         self._zoo_options = self.add_argument_group("options of rl_zoo3 train")
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:
-        if args and args[0] in ("--algo", "--sampler", "--pruner"):
-            # Algorithms, samplers and pruners come from this project's registries, which check the names.
-            del kwargs["choices"]
+        if args and args[0] in _other_help():
+            # What can be chosen comes from this project's registries, which check the names.
+            kwargs = {**kwargs, "help": _other_help()[args[0]], "choices": None}
+        if args and args[0] == "--trial-id":
+            kwargs["type"] = _trial_id
         if self._zoo_options is None:
             return super().add_argument(*args, **kwargs)
         return self._zoo_options.add_argument(*args, **kwargs)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from sb3_hpo.objective import FAILURE, RUNS
+from sb3_hpo.search import was_interrupted
+from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +52,7 @@ class Display:
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.completed:.0f}" + ("" if total is None else "/{task.total:.0f}")),
             TextColumn("{task.fields[status]}"),
             TimeElapsedColumn(),
             _TimeLeftColumn(seconds_left),
@@ -76,12 +78,12 @@ class Display:
             self._best = trial.value
         self.line(_trial_line(trial, is_better), _STYLE.get(trial.state, ""))
         best = "none" if self._best is None else f"{self._best:.1f}"
-        self._advance(f"{self._n_pruned} pruned, best {best}")
+        self._advance(f"trials, {self._n_pruned} pruned, best {best}")
 
     def run_finished(self, candidate: Candidate, score: float) -> None:
         """Tell that a training of the validation is over."""
         self.line(f"validation: {candidate.name:<10} mean return {score:8.1f}")
-        self._advance("")
+        self._advance("trainings")
 
     def result(self, result: TuningResult) -> None:
         """Show the table of candidates and the verdict."""
@@ -100,7 +102,7 @@ class Display:
         self._console.print(table)
         missing = result.validation.n_seeds_asked - len(result.validation.seeds)
         if missing > 0:
-            self.line(f"{missing} of {result.validation.n_seeds_asked} validation seeds were not reached in time.")
+            self.line(f"{missing} of {count(result.validation.n_seeds_asked, 'validation seed')} not reached in time.")
         self.line(result.verdict(), "bold")
 
     def _advance(self, status: str) -> None:
@@ -125,7 +127,7 @@ class _TimeLeftColumn(TextColumn):
         if left is None:
             remaining = getattr(task, "time_remaining", None)
             left = None if remaining is None else float(remaining)
-        return Text("" if left is None else f"{_duration(left)} left", style="cyan")
+        return Text("" if left is None else f"{duration(left)} left", style="cyan")
 
 
 def _trial_line(trial: FrozenTrial, is_better: bool) -> str:
@@ -133,12 +135,14 @@ def _trial_line(trial: FrozenTrial, is_better: bool) -> str:
     head = f"trial {trial.number:<4}"
     if trial.state == TrialState.COMPLETE:
         return (
-            f"{head} complete  score {trial.value:8.1f}  {_duration(seconds):>7}{'  best so far' if is_better else ''}"
+            f"{head} complete  score {trial.value:8.1f}  {duration(seconds):>7}{'  best so far' if is_better else ''}"
         )
     if trial.state == TrialState.PRUNED:
         steps = sum(run.get("n_timesteps", 0) for run in trial.user_attrs.get(RUNS, []))
         last = trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else float("nan")
-        return f"{head} pruned    at    {last:8.1f}  {_duration(seconds):>7}  after {steps:,} environment steps"
+        return f"{head} pruned    at    {last:8.1f}  {duration(seconds):>7}  after {steps:,} environment steps"
+    if was_interrupted(trial):
+        return f"{head} given up  {duration(seconds):>24}"
     return f"{head} failed    {trial.user_attrs.get(FAILURE, 'without a reason')}"
 
 
@@ -155,8 +159,3 @@ def _row(validated: Validated) -> tuple[str, ...]:
         interval,
         " ".join(f"{score:.0f}" for score in validated.scores),
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -12,16 +12,22 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+ECHO_S = 1.0
+"""Seconds in which a second signal is taken for the first one: ``timeout`` and terminals may send it twice."""
+
+
 class StopSignal:
     """Turns Ctrl-C and SIGTERM into a request that is looked at between two steps of a training.
 
     So a signal never lands in the middle of a write to the storage. A second one, while the first still waits to
-    be heeded, raises ``KeyboardInterrupt`` at once. Use it as a context manager, in the main thread.
+    be heeded, raises ``KeyboardInterrupt`` at once, unless it follows within :data:`ECHO_S`. Use it as a context
+    manager, in the main thread.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._pending = False
+        self._received_at = 0.0
         self._previous: dict[signal.Signals, object] = {}
 
     @property
@@ -50,8 +56,11 @@ class StopSignal:
             signal.signal(number, previous)  # type: ignore[arg-type]
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._pending:
+        now = time.monotonic()
+        if self._pending and now - self._received_at > ECHO_S:
             raise KeyboardInterrupt
+        if not self._pending:
+            self._received_at = now
         self.received = signal.Signals(number)
         self._pending = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +80,9 @@ class Objective:
             return self._score(trial)
         except optuna.TrialPruned:
             raise
+        except KeyboardInterrupt:
+            trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
+            raise
         except Exception as error:
             trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}")
             trial.set_user_attr(TRACEBACK, traceback.format_exc())
@@ -104,9 +108,12 @@ class Objective:
         start = time.monotonic()
         model = training.create_model(run["seed"])
         eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
+        log_path = self._log_path(trial, run["seed"])
         evaluation = TrialEvalCallback(
             eval_env,
             trial,
+            best_model_save_path=log_path,
+            log_path=log_path,
             n_eval_episodes=settings.n_eval_episodes,
             eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
             deterministic=self._task.deterministic_eval,
@@ -128,6 +135,12 @@ class Objective:
             raise optuna.TrialPruned(f"pruned after {evaluation.num_timesteps} environment steps")
         if not run["returns"]:
             raise RuntimeError("the training ended before its first evaluation")
+
+    def _log_path(self, trial: optuna.Trial, seed: int) -> str | None:
+        if self._settings.optimization_log_path is None:
+            return None
+        folder = Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
+        return str(folder if len(self._tuning_seeds) == 1 else folder / f"seed_{seed}")
 
 
 def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:

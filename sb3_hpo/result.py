@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.export import zoo_yaml
+from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,14 +49,16 @@ class TuningResult:
     def verdict(self) -> str:
         """One sentence on how the winner compares with the default."""
         winner, default = self.validation.winner, self.validation.default
-        if winner.iqm is None or default.iqm is None or winner.ci95 is None or default.ci95 is None:
+        if winner.iqm is None or default.iqm is None:
             return _unvalidated(winner.candidate)
-        seeds = f"{len(self.validation.seeds)} fresh seed{'s' if len(self.validation.seeds) != 1 else ''}"
+        seeds = count(len(self.validation.seeds), "fresh seed")
         if winner.candidate.is_default:
             return f"Nothing that was tried beats the default configuration on {seeds}: keep the default."
         comparison = (
             f"{winner.candidate.name} has an IQM of {winner.iqm:.1f}, the default {default.iqm:.1f}, on {seeds}"
         )
+        if winner.ci95 is None or default.ci95 is None:
+            return f"The winner is ahead of the default: {comparison}; one seed says nothing about the spread."
         if winner.ci95[0] > default.ci95[1]:
             return f"The winner beats the default: {comparison}, and their 95 % intervals do not overlap."
         return (
@@ -115,10 +118,10 @@ class TuningResult:
         compared = {id(v): v for v in (self.validation.winner, self.validation.default)}
         lines.extend(
             f"{validated.candidate.name}: mean return on fresh seeds "
-            f"{', '.join(f'{score:.1f}' for score in validated.scores)}; IQM {validated.iqm:.1f}, "
-            f"95 % interval {validated.ci95[0]:.1f} to {validated.ci95[1]:.1f}."
+            f"{', '.join(f'{score:.1f}' for score in validated.scores)}; IQM {validated.iqm:.1f}"
+            + (f", 95 % interval {validated.ci95[0]:.1f} to {validated.ci95[1]:.1f}." if validated.ci95 else ".")
             for validated in compared.values()
-            if validated.iqm is not None and validated.ci95 is not None
+            if validated.iqm is not None
         )
         return [*lines, f"Train with it: {self.training_command(folder)}"]
 

@@ -38,6 +38,8 @@ class TuningSettings:
     :param n_validation_seeds: seeds, never seen by the search, that finalists and default are trained on;
         0 leaves validation out
     :param n_validation_episodes: deterministic episodes that judge one trained agent
+    :param optimization_log_path: folder in which each trial's evaluations and best model are saved, in a folder of
+        its own; None to save none
     :param max_consecutive_failures: trials failing in a row after which the study stops with the last error
     :param seed: seed of the sampler and of all tuning and validation seeds
     :param storage: where the study is kept: a database URL, a ``.log`` journal file, or None for an SQLite file
@@ -65,6 +67,7 @@ class TuningSettings:
     storage: str | None = None
     study_name: str | None = None
     log_folder: str = "logs"
+    optimization_log_path: str | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

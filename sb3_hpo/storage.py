@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,18 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 
-from sb3_hpo.errors import UserError
+from sb3_hpo.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 SQLITE_NAME = "sb3_hpo.db"
 """File name of the embedded default storage, in the log folder."""
+
+_PASSWORD = re.compile(r"(://[^:@/]*:)[^@]*@")
+
+_DRIVER_OF = {"postgresql": "psycopg2-binary", "mysql": "mysqlclient", "mariadb": "mysqlclient"}
+"""Package of the driver that SQLAlchemy uses for a database where its URL names none."""
 
 SQLITE_LOCK_TIMEOUT_S = 60
 """Seconds that a writer waits for another one to release an SQLite file."""
@@ -28,25 +34,27 @@ def default_storage(log_folder: str) -> str:
     return f"sqlite:///{Path(log_folder) / SQLITE_NAME}"
 
 
-def open_storage(location: str) -> BaseStorage:
-    """Open a storage, creating it where it does not exist.
+def open_storage(location: str, *, create: bool = True) -> BaseStorage:
+    """Open a storage.
 
     :param location: a database URL as SQLAlchemy takes it, or the path of a ``.log`` journal file
+    :param create: whether to create a file that does not exist
     :raises UserError: if the location is neither, or cannot be opened
     """
+    prepare = _writable if create else _existing
     if location.endswith(".log") and "://" not in location:
-        return JournalStorage(JournalFileBackend(str(_writable(Path(location)))))
+        return JournalStorage(JournalFileBackend(str(prepare(Path(location)))))
     url = _parse(location)
     engine_kwargs = {}
     if url.get_backend_name() == "sqlite":
         engine_kwargs = {"connect_args": {"timeout": SQLITE_LOCK_TIMEOUT_S}}
         if url.database and url.database != ":memory:":
-            _writable(Path(url.database))
+            prepare(Path(url.database))
     try:
         return RDBStorage(location, engine_kwargs=engine_kwargs)
     except ImportError as error:
         raise UserError(
-            f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(error)}"
+            f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(url, error)}"
         ) from None
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -55,10 +63,7 @@ def open_storage(location: str) -> BaseStorage:
 
 def redacted(location: str) -> str:
     """A storage location as it may be shown: without its password."""
-    try:
-        return make_url(location).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return location
+    return _PASSWORD.sub(r"\1***@", location)
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -72,7 +77,7 @@ def _parse(location: str) -> URL:
         url.get_dialect()
     except (sqlalchemy.exc.ArgumentError, ValueError):
         raise UserError(
-            f"storage {location!r} is no database URL and no journal file: write sqlite:///study.db, "
+            f"storage {redacted(location)!r} is no database URL and no journal file: write sqlite:///study.db, "
             "postgresql://user@host/database or study.log"
         ) from None
     except ImportError:
@@ -90,8 +95,15 @@ def _writable(path: Path) -> Path:
     return path
 
 
-def _driver(error: ImportError) -> str:
-    return f"install it with: pip install {error.name or 'its driver'}"
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"storage {str(path)!r} does not exist: name the one that holds the study with --storage")
+    return path
+
+
+def _driver(url: URL, error: ImportError) -> str:
+    package = _DRIVER_OF.get(url.get_backend_name()) or error.name
+    return f"pip install {package}" if package else one_line(error)
 
 
 def _without_password(text: str, url: URL) -> str:

@@ -6,6 +6,7 @@ stay static, which keeps every parameter inside TPE's multivariate model.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -199,7 +200,7 @@ class NetArch:
         """The ``net_arch`` of that name."""
         if value not in self.networks:
             raise OutsideSpaceError(f"{value!r} is none of {', '.join(self.networks)}")
-        return self.networks[str(value)]
+        return copy.deepcopy(self.networks[str(value)])
 
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> str:
         """The name of a ``net_arch``."""

@@ -16,6 +16,7 @@ from sb3_hpo.search import SearchClock, TrialCounts, search
 from sb3_hpo.seeds import validation_seeds
 from sb3_hpo.study import new_study_name, open_study
 from sb3_hpo.validation import choose_candidates, n_timesteps_of_validation, validate
+from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ class Tuning:
         :raises ConsecutiveFailuresError: if trials fail one after the other
         """
         started = time.monotonic()
-        _check_writable(self._folder)
+        check_writable(self._folder)
         study, description = open_study(self._storage, self._study_name, self._task, self._search_space, self._settings)
         deadline = Deadline(self._settings.timeout)
         with StopSignal() as stop:
@@ -115,7 +116,7 @@ class Tuning:
         if n_runs:
             again = "; Ctrl-C again to end it" if stop.received else ""
             self._display.line(
-                f"validation: {_count(len(candidates), 'configuration')} on {_count(len(seeds), 'seed')} "
+                f"validation: {count(len(candidates), 'configuration')} on {count(len(seeds), 'seed')} "
                 f"that the search never saw{again}"
             )
             stop.heed()
@@ -151,16 +152,12 @@ class Tuning:
 def _bounds(settings: TuningSettings, n_timesteps: int) -> str:
     bounds = []
     if settings.n_trials is not None:
-        bounds.append(_count(settings.n_trials, "trial"))
+        bounds.append(count(settings.n_trials, "trial"))
     if settings.max_total_trials is not None:
-        bounds.append(f"{_count(settings.max_total_trials, 'trial')} in all")
+        bounds.append(f"{count(settings.max_total_trials, 'trial')} in all")
     if settings.timeout is not None:
-        bounds.append(f"{settings.timeout / 60:.3g} minutes with validation")
+        bounds.append(f"{duration(settings.timeout)} with validation")
     return f"{', '.join(bounds)}, {n_timesteps:,} environment steps a training"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _n_timesteps(study: optuna.Study) -> int:
@@ -175,7 +172,11 @@ def _params_of(study: optuna.Study, number: int | None) -> Mapping[str, Any] | N
     return next(trial.params for trial in trials if trial.number == number)
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
+    """Check that files can be written in a folder, making it where it does not exist.
+
+    :raises UserError: if they cannot
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"

@@ -78,7 +78,7 @@ class Validated:
 
     :param scores: mean return of the trained agent, one per seed, in the order of the seeds
     :param iqm: interquartile mean of the scores; None without scores
-    :param ci95: 95 % bootstrap interval of the interquartile mean; None without scores
+    :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
     """
 
     candidate: Candidate
@@ -273,7 +273,9 @@ def _rank(validated: Validated) -> tuple[float, float]:
 def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
     if not scores:
         return Validated(candidate, [], None, None)
-    return Validated(candidate, scores, float(iqm(scores)), bootstrap_interval(scores, bootstrap_generator(0)))
+    # One seed says nothing about the spread.
+    interval = bootstrap_interval(scores, bootstrap_generator(0)) if len(scores) > 1 else None
+    return Validated(candidate, scores, float(iqm(scores)), interval)
 
 
 def _default_params(task: Task, space: SearchSpace) -> dict[str, Plain] | None:

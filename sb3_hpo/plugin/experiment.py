@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,16 @@ import optuna
 import torch
 import yaml
 from rl_zoo3.exp_manager import ExperimentManager
+from rl_zoo3.hyperparams_opt import HYPERPARAMS_CONVERTER
 from rl_zoo3.utils import ALGOS
 
 from sb3_hpo._version import __version__
 from sb3_hpo.algorithms import get_algorithm
-from sb3_hpo.configuration import from_zoo
+from sb3_hpo.configuration import NESTED_ARGUMENTS, from_zoo
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError, one_line
+from sb3_hpo.export import zoo_yaml
+from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, zoo_parser
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.pruners import check_pruner
@@ -27,10 +31,14 @@ from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import default_storage, open_storage
 from sb3_hpo.study import stored_choices
-from sb3_hpo.tuning import Tuning
+from sb3_hpo.trial_loading import configuration_of, is_ours, load_study, load_trial
+from sb3_hpo.tuning import Tuning, check_writable
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
+
+STOCK_CONVERTER = dict(HYPERPARAMS_CONVERTER)
+"""The zoo's own maps from a trial's params to keyword arguments, for studies that the stock zoo made."""
 
 HPO_KEY = "hpo"
 """Where this project's options stand in ``-params`` and in a configuration file: ``hpo:dict(n_seeds=3)``."""
@@ -54,6 +62,13 @@ class HpoExperimentManager(ExperimentManager):
         with _user_errors():
             self._tuning = self._prepare_tuning()
         return None
+
+    def read_hyperparameters(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read the configuration from its file, or from the trial of a study that ``--trial-id`` names."""
+        if self.optimize_hyperparameters or self.trial_id is None or self.study_name is None:
+            return super().read_hyperparameters()
+        with _user_errors():
+            return self._read_trial(self.study_name, self.trial_id)
 
     def hyperparameters_optimization(self) -> None:
         """Search, validate, and write the result.
@@ -89,13 +104,14 @@ class HpoExperimentManager(ExperimentManager):
         settings = TuningSettings.from_mappings(*sources)
         check_sampler(settings.sampler)
         check_pruner(settings.pruner)
+        check_writable(Path(settings.log_folder))
         configuration = self._base_configuration()
+        task = ZooTask(self, configuration)
+        task.check()
         storage = open_storage(settings.storage or default_storage(settings.log_folder))
         study = (f"study {settings.study_name!r}", stored_choices(storage, settings.study_name))
         settings = TuningSettings.from_mappings(study, *sources)
         configuration["n_timesteps"] = self.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
-        task = ZooTask(self, configuration)
-        task.check()
         search_space = algorithm.search_space.for_features(task.features)
         display = Display()
         display.line(
@@ -104,6 +120,23 @@ class HpoExperimentManager(ExperimentManager):
             "bold",
         )
         return Tuning(task, search_space, settings, storage, display)
+
+    def _read_trial(self, study_name: str, number: int | str) -> tuple[dict[str, Any], dict[str, Any]]:
+        study = load_study(open_storage(self.storage or default_storage(self.log_folder), create=False), study_name)
+        trial = load_trial(study, number)
+        # The zoo would look for the trial itself, and take trial 0 for none.
+        self.trial_id = None
+        if not is_ours(study):
+            self.custom_hyperparams = {**STOCK_CONVERTER[self.algo](trial.params), **(self.custom_hyperparams or {})}
+            return super().read_hyperparameters()
+        configuration = configuration_of(study, trial, self.algo)
+        with tempfile.TemporaryDirectory() as folder:
+            self.config = str(Path(folder) / f"trial_{trial.number}_of_{study_name}.yml")
+            Path(self.config).write_text(zoo_yaml(self.env_name.gym_id, configuration, []), encoding="utf-8")
+            hyperparams, saved = super().read_hyperparameters()
+        # Nothing that comes from a storage is left for the zoo to evaluate.
+        text = {key: hyperparams[key] for key in NESTED_ARGUMENTS if isinstance(hyperparams.get(key), str)}
+        return {**hyperparams, **to_objects(from_zoo(text))}, saved
 
     def _options(self) -> dict[str, object]:
         given = getattr(self.args, GIVEN_OPTIONS, None)

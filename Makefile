@@ -1,0 +1,35 @@
+# The commands of the README. Each makes the virtual environment in .venv first; only Python and make are needed.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: tune test lint format clean
+
+tune: .venv/package
+	$(BIN)/sb3-hpo tune $(ARGS)
+
+test: .venv/dev
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+.venv/package: pyproject.toml constraints.txt
+	@echo "Setting up .venv: about a minute, once."
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/dev: .venv/package
+	$(INSTALL) --editable ".[dev]"
+	@touch $@

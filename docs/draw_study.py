@@ -1,0 +1,76 @@
+"""Draw the README's picture from a study: the search on the left, its validation on fresh seeds on the right.
+
+python docs/draw_study.py sqlite:///logs/sb3_hpo.db STUDY_NAME docs/study.png
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from sb3_hpo.objective import HYPERPARAMS, RUNS
+from sb3_hpo.scores import iqm
+from sb3_hpo.study import DESCRIPTION
+from sb3_hpo.validation import CANDIDATE, Candidate, validation_study_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {TrialState.COMPLETE: "tab:green", TrialState.PRUNED: "tab:orange", TrialState.FAIL: "0.7"}
+LABELS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "given up or failed"}
+
+
+def draw_search(axes: Axes, study: optuna.Study) -> None:
+    """Every trial's learning curve, coloured by how the trial ended."""
+    labelled = set()
+    for trial in study.trials:
+        for run in trial.user_attrs.get(RUNS, []):
+            if run.get("returns"):
+                label = None if trial.state in labelled else LABELS[trial.state]
+                labelled.add(trial.state)
+                means = [np.mean(returns) for returns in run["returns"]]
+                axes.plot(run["timesteps"], means, color=COLOURS[trial.state], alpha=0.7, label=label)
+    axes.set_xlabel("environment steps")
+    axes.set_ylabel("mean return of an evaluation")
+    axes.set_title(f"{len(study.trials)} trials: most are given up early")
+    axes.legend(loc="upper left", frameon=False)
+
+
+def draw_validation(axes: Axes, study: optuna.Study, validation: optuna.Study) -> None:
+    """Every candidate's score on each fresh seed, and the interquartile mean."""
+    scores: dict[str, list[float]] = {}
+    for run in validation.get_trials(states=(TrialState.COMPLETE,)):
+        scores.setdefault(run.user_attrs[CANDIDATE], []).append(run.value or 0.0)
+    default = Candidate(None, None, study.user_attrs[DESCRIPTION]["configuration"], is_default=True)
+    names = {default.fingerprint: default.name}
+    for trial in study.get_trials(states=(TrialState.COMPLETE,)):
+        candidate = Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False)
+        names.setdefault(candidate.fingerprint, candidate.name)
+    ranked = sorted(scores, key=lambda fingerprint: float(iqm(scores[fingerprint])))
+    for row, fingerprint in enumerate(ranked):
+        axes.plot(scores[fingerprint], [row] * len(scores[fingerprint]), "o", color="tab:blue", alpha=0.6)
+        axes.plot([float(iqm(scores[fingerprint]))], [row], "|", color="black", markersize=28, markeredgewidth=2)
+    axes.set_yticks(range(len(ranked)), [names[fingerprint] for fingerprint in ranked])
+    axes.set_ylim(-0.6, len(ranked) - 0.4)
+    axes.set_xlabel("mean return of the trained agent, one point per fresh seed; bar: IQM")
+    axes.set_title("Trained again on seeds the search never saw")
+
+
+def main() -> None:
+    """Draw the study named on the command line."""
+    storage, study_name, output = sys.argv[1:]
+    study = optuna.load_study(storage=storage, study_name=study_name)
+    validation = optuna.load_study(storage=storage, study_name=validation_study_name(study_name))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
+    draw_search(left, study)
+    draw_validation(right, study, validation)
+    figure.savefig(output, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Mistakes: one clear line with the value and the remedy, exit code 2, before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sb3_hpo.cli import main
+
+FILES = {
+    "empty.yml": "",
+    "broken.yml": "CartPole-v1: [",
+    "list.yml": "- 1",
+    "no_entry.yml": "Acrobot-v1:\n  policy: MlpPolicy\n  n_timesteps: 100\n",
+    "no_steps.yml": "CartPole-v1:\n  policy: MlpPolicy\n",
+    "bad_option.yml": "hpo:\n  n_seed: 2\nCartPole-v1:\n  policy: MlpPolicy\n",
+    "code.yml": (
+        "CartPole-v1:\n  policy: MlpPolicy\n  n_timesteps: 100\n"
+        "  policy_kwargs: \"__import__('pathlib').Path('hacked').touch()\"\n"
+    ),
+    "tag.yml": "CartPole-v1: !!python/object/apply:pathlib.Path ['hacked']\n",
+}
+
+MISTAKES = [
+    (["--algo", "dqnn"], ["'dqnn'", "did you mean 'dqn'"]),
+    (["--env", "CartPol-v1"], ["'CartPol-v1'", "did you mean 'CartPole-v1'"]),
+    (["--env", "Pendulum-v1"], ["Pendulum-v1", "action spaces"]),
+    (["--sampler", "tpee"], ["'tpee'", "did you mean 'tpe'"]),
+    (["--pruner", "halvin"], ["'halvin'", "did you mean 'halving'"]),
+    (["--n-trials", "0"], ["n_trials is 0", "at least 1"]),
+    (["--n-trials", "many"], ["--n-trials", "'many'"]),
+    (["--max-total-trials", "-3"], ["max_total_trials is -3", "at least 1"]),
+    (["--n-seeds", "-1"], ["n_seeds is -1", "at least 1"]),
+    (["--n-evaluations", "0"], ["n_evaluations is 0", "at least 1"]),
+    (["--eval-episodes", "0"], ["n_eval_episodes is 0", "at least 1"]),
+    (["--n-validation-seeds", "-1"], ["n_validation_seeds is -1", "at least 0"]),
+    (["-n", "0"], ["n_timesteps is 0", "at least 1"]),
+    (["--timeout", "-5"], ["timeout is -5.0", "above 0"]),
+    (["--timeout", "nan"], ["timeout is nan", "above 0"]),
+    (["--n-jobs", "0"], ["--n-jobs is 0"]),
+    (["-conf", "missing.yml"], ["'missing.yml'", "No such file"]),
+    (["-conf", "empty.yml"], ["'empty.yml' holds None", "must map"]),
+    (["-conf", "broken.yml"], ["'broken.yml' is no valid YAML"]),
+    (["-conf", "list.yml"], ["holds [1]", "must map"]),
+    (["-conf", "no_entry.yml"], ["dqn-CartPole-v1", "add an entry"]),
+    (["-conf", "no_steps.yml", "-n", "-1"], ["no n_timesteps", "give -n"]),
+    (["-conf", "bad_option.yml"], ["'n_seed'", "did you mean 'n_seeds'"]),
+    (["-conf", "code.yml"], ["cannot read", "nothing is run as code"]),
+    (["-conf", "tag.yml"], ["'tag.yml' is no valid YAML"]),
+    (["-f", "a_file/logs"], ["'a_file/logs'", "--log-folder"]),
+    (["--storage", "nowhere"], ["'nowhere' is no database URL", "sqlite:///study.db"]),
+    (["--storage", "a_file/study.log"], ["'a_file/study.log' cannot be written"]),
+    (["--gym-packages", "no_such_package"], ["no_such_package", "cannot be imported"]),
+    (["-params", "hpo:dict(pruner='halvin')"], ["'halvin'", "did you mean 'halving'"]),
+    (["-params", "hpo:3"], ["-params hpo must be a mapping", "3"]),
+    (["-params", "no_such_argument:3"], ["unexpected keyword argument 'no_such_argument'"]),
+    (["-params", "learning_rate"], ["write -params"]),
+    (["--no-such-option"], ["--no-such-option"]),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), MISTAKES, ids=[" ".join(options) for options, _ in MISTAKES])
+def test_a_mistake_is_told_in_one_line(options, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        Path(name).write_text(text)
+    Path("a_file").write_text("")
+    try:
+        exit_code = main(["tune", "--n-trials", "1", "-n", "100", *options])
+    except SystemExit as stop:
+        exit_code = stop.code
+    error = capsys.readouterr().err
+    assert exit_code == 2
+    assert error.startswith("sb3-hpo: error: ")
+    assert error.count("\n") == 1
+    for text in expected:
+        assert text in error
+    assert not Path("hacked").exists()
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_a_password_is_not_repeated(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["tune", "--n-trials", "1", "-n", "100", "--storage", "nosuchdb://user:s3cret@host/study"])
+    printed = capsys.readouterr()
+    assert "user:***@host" in printed.err
+    assert "s3cret" not in printed.err + printed.out

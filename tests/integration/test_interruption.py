@@ -1,0 +1,36 @@
+"""Ctrl-C and what comes after it."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import optuna
+import pytest
+
+from tests.integration.commands import SB3_HPO, SHORT, interrupt_after, run
+
+TUNE = [*SB3_HPO, "tune", *SHORT, "--study-name", "stopped", "--pruner", "none", "--n-finalists", "1"]
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_after_three_trials_gives_all_files_and_resuming_tries_other_configurations(
+    tmp_path, number, exit_code
+):
+    options = ["--n-trials", "500", "--n-validation-seeds", "2"]
+    code, output = interrupt_after([*TUNE, *options], tmp_path, "trial 2 ", number)
+    assert code == exit_code, output
+    folder = tmp_path / "logs" / "dqn" / "stopped"
+    first = json.loads((folder / "result.json").read_text())
+    assert (folder / "best.yml").exists()
+    assert first["n_trials"]["complete"] in (3, 4)
+    assert first["n_trials"]["failed"] == 0
+    assert len(first["validation"]["winner"]["scores"]) == 2
+
+    run([*TUNE, "--n-trials", "2", "--n-validation-seeds", "0"], tmp_path)
+    study = optuna.load_study(study_name="stopped", storage=f"sqlite:///{tmp_path / 'logs' / 'sb3_hpo.db'}")
+    second = json.loads((folder / "result.json").read_text())
+    assert second["n_trials"]["complete"] == first["n_trials"]["complete"] + 2
+    tried = [tuple(sorted(trial.params.items(), key=str)) for trial in study.trials if trial.params]
+    assert len(tried) >= 5
+    assert len(set(tried)) == len(tried)

@@ -1,0 +1,69 @@
+"""The README: its Python runs, its commands are ones that the parsers take."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sb3_hpo.settings import TuningSettings
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands(program: str) -> list[str]:
+    lines = "\n".join(blocks("bash")).splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.startswith(program)]
+
+
+def test_the_hand_written_objective_runs(capsys):
+    example = next(block for block in blocks("python") if "TrialEvalCallback" in block)
+    exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
+    assert "learning_rate" in capsys.readouterr().out
+
+
+def test_the_example_of_an_algorithm_is_one():
+    example = next(block for block in blocks("python") if "ALGORITHM" in block)
+    namespace: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), namespace)
+    assert namespace["ALGORITHM"].search_space.to_hyperparams({"learning_rate": 1e-3}) == {"learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize("command", commands("sb3-hpo tune"))
+def test_commands_of_sb3_hpo_are_accepted(command):
+    from sb3_hpo.cli import tune_parser
+    from sb3_hpo.plugin.arguments import given_options, to_settings
+
+    TuningSettings.from_mappings(("README", to_settings(given_options(tune_parser(), shlex.split(command)[2:]))))
+
+
+@pytest.mark.parametrize("command", commands("rl_zoo3 train") + commands("python -m rl_zoo3.train"))
+def test_commands_of_the_zoo_are_accepted(command):
+    from sb3_hpo.plugin.arguments import given_options, zoo_parser
+
+    words = shlex.split(command)
+    options = given_options(zoo_parser(), words[words.index("--algo") :])
+    assert options["gym_packages"] == ["sb3_hpo.plugin"]
+
+
+def test_every_option_in_the_table_has_the_default_that_it_says():
+    defaults = TuningSettings()
+    rows = re.findall(r"^\| `--([a-z-]+)` \|.*\| ([^|]+) \|$", README, flags=re.MULTILINE)
+    assert len(rows) >= 10
+    for option, default in rows:
+        name = {"eval-episodes": "n_eval_episodes"}.get(option, option.replace("-", "_"))
+        value = getattr(defaults, name)
+        if value is not None:
+            assert default.strip("` ") == str(value), option
+
+
+def test_the_yaml_block_sets_options():
+    (block,) = blocks("yaml")
+    assert TuningSettings.from_mappings(("README", yaml.safe_load(block)["hpo"])).n_seeds == 3

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from sb3_hpo.result import TuningResult
+from sb3_hpo.search import TrialCounts
+from sb3_hpo.validation import Candidate, Validated, Validation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT_CONFIGURATION = {"n_timesteps": 200, "policy": "MlpPolicy", "learning_rate": 0.001}
+WINNER_CONFIGURATION = {**DEFAULT_CONFIGURATION, "learning_rate": 0.01, "policy_kwargs": "dict(net_arch=[8])"}
+SEEDS = [4, 5, 6]
+
+
+def validated(
+    level: float | None, spread: float = 1.0, *, is_default: bool = False, trial: int | None = 3, score: Any = 77.5
+) -> Validated:
+    configuration = DEFAULT_CONFIGURATION if is_default else WINNER_CONFIGURATION
+    candidate = Candidate(trial, score, configuration, is_default=is_default)
+    if level is None:
+        return Validated(candidate, [], None, None)
+    return Validated(candidate, [level - spread, level, level + spread], level, (level - spread, level + spread))
+
+
+def on_one_seed(level: float, *, is_default: bool = False) -> Validated:
+    return Validated(validated(level, is_default=is_default).candidate, [level], level, None)
+
+
+def create_result(*ranking: Validated, seeds: list[int] = SEEDS) -> TuningResult:
+    winner = ranking[0].candidate
+    return TuningResult(
+        study_name="my_study",
+        algo="dqn",
+        env="CartPole-v1",
+        seconds=12.345,
+        n_timesteps_spent=123_456,
+        n_trials=TrialCounts(complete=4, pruned=2, failed=1),
+        winner_params=None if winner.is_default else {"learning_rate": 0.01},
+        validation=Validation(seeds, 3, list(ranking)),
+    )
+
+
+def default(level: float | None, **kwargs: Any) -> Validated:
+    return validated(level, is_default=True, **{"trial": 0, "score": 11.0, **kwargs})
+
+
+BETTER = create_result(validated(100), default(50))
+NOT_CLEAR = create_result(validated(51), default(50))
+TOUCHING = create_result(validated(52), default(50))
+DEFAULT_WINS = create_result(default(50), validated(49))
+ONE_SEED = create_result(on_one_seed(100), on_one_seed(50, is_default=True), seeds=[4])
+NOT_VALIDATED = create_result(validated(None), default(None), seeds=[])
+NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict"),
+    [
+        (
+            BETTER,
+            "The winner beats the default: trial 3 has an IQM of 100.0, the default 50.0, on 3 fresh seeds, and their "
+            "95 % intervals do not overlap.",
+        ),
+        (
+            NOT_CLEAR,
+            "The winner is ahead of the default, but not clearly: trial 3 has an IQM of 51.0, the default 50.0, on 3 "
+            "fresh seeds, and their 95 % intervals overlap. More validation seeds would tell.",
+        ),
+        (
+            DEFAULT_WINS,
+            "Nothing that was tried beats the default configuration on 3 fresh seeds: keep the default.",
+        ),
+        (
+            ONE_SEED,
+            "The winner is ahead of the default: trial 3 has an IQM of 100.0, the default 50.0, on 1 fresh seed; one "
+            "seed says nothing about the spread.",
+        ),
+        (
+            NOT_VALIDATED,
+            "trial 3 has the best score of the search, 77.5, but it was not validated on fresh seeds: expect less.",
+        ),
+        (
+            NOTHING_FOUND,
+            "No trial was completed, so there is nothing to say about the default configuration but that it is kept.",
+        ),
+    ],
+    ids=["better", "not clear", "default", "one seed", "not validated", "nothing"],
+)
+def test_verdict(result: TuningResult, verdict: str) -> None:
+    assert result.verdict() == verdict
+    assert result.as_json()["verdict"] == verdict
+
+
+def test_intervals_that_touch_are_not_clear() -> None:
+    assert "not clearly" in TOUCHING.verdict()
+
+
+def test_json_has_the_documented_content() -> None:
+    content = BETTER.as_json()
+    assert {key: content[key] for key in ("study_name", "algo", "env", "seconds", "n_timesteps_spent")} == {
+        "study_name": "my_study",
+        "algo": "dqn",
+        "env": "CartPole-v1",
+        "seconds": 12.3,
+        "n_timesteps_spent": 123_456,
+    }
+    assert content["n_trials"] == {"complete": 4, "pruned": 2, "failed": 1}
+    assert content["winner"] == {
+        "trial": 3,
+        "score": 77.5,
+        "params": {"learning_rate": 0.01},
+        "hyperparams": WINNER_CONFIGURATION,
+    }
+    assert content["validation"]["seeds"] == SEEDS
+    assert content["validation"]["winner"] == {"scores": [99, 100, 101], "iqm": 100, "ci95": [99, 101]}
+    assert content["validation"]["default"] == {"scores": [49, 50, 51], "iqm": 50, "ci95": [49, 51]}
+    assert json.loads(json.dumps(content)) == content
+
+
+def test_json_of_a_default_that_wins_without_a_trial() -> None:
+    content = create_result(default(50, trial=None, score=None), validated(49)).as_json()
+    assert content["winner"] == {
+        "trial": None,
+        "score": None,
+        "params": None,
+        "hyperparams": DEFAULT_CONFIGURATION,
+    }
+    assert content["validation"]["winner"] == content["validation"]["default"]
+
+
+def test_interval_of_one_seed_is_null() -> None:
+    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [100], "iqm": 100, "ci95": None}
+
+
+def test_json_without_validation_holds_null() -> None:
+    validation = NOT_VALIDATED.as_json()["validation"]
+    assert validation["seeds"] == []
+    assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None}
+
+
+@pytest.mark.parametrize("result", [BETTER, DEFAULT_WINS, ONE_SEED, NOT_VALIDATED, NOTHING_FOUND])
+def test_files_can_be_read_by_others(result: TuningResult, tmp_path: Path) -> None:
+    folder = tmp_path / "dqn" / "my_study"
+    result.write(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["best.yml", "result.json"]
+    assert json.loads((folder / "result.json").read_text()) == result.as_json()
+    assert yaml.safe_load((folder / "best.yml").read_text()) == {
+        "CartPole-v1": dict(result.winner.candidate.configuration)
+    }
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
+def test_writing_again_replaces_what_was_there(tmp_path: Path) -> None:
+    NOT_CLEAR.write(tmp_path)
+    BETTER.write(tmp_path)
+    assert json.loads((tmp_path / "result.json").read_text())["verdict"] == BETTER.verdict()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_evidence_stands_in_the_comments_of_best_yml(tmp_path: Path) -> None:
+    BETTER.write(tmp_path)
+    comments = [line for line in (tmp_path / "best.yml").read_text().splitlines() if line.startswith("#")]
+    text = "\n".join(comments)
+    assert "study my_study: 4 complete, 2 pruned, 1 failed trials; 123,456 environment steps" in text
+    assert BETTER.verdict() in text
+    assert "trial 3: mean return on fresh seeds 99.0, 100.0, 101.0; IQM 100.0, 95 % interval 99.0 to 101.0." in text
+    assert "default: mean return on fresh seeds 49.0, 50.0, 51.0; IQM 50.0" in text
+    assert comments[-1] == (
+        f"# Train with it: rl_zoo3 train --algo dqn --env CartPole-v1 -conf {tmp_path / 'best.yml'}"
+    )
+
+
+def test_default_that_wins_is_told_once(tmp_path: Path) -> None:
+    DEFAULT_WINS.write(tmp_path)
+    assert (tmp_path / "best.yml").read_text().count("mean return on fresh seeds") == 1

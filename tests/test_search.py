@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sb3_hpo.interruption import Deadline, StopSignal
+from sb3_hpo.objective import FAILURE, RUNS, Objective, TrialInterruptedError
+from sb3_hpo.search import ConsecutiveFailuresError, SearchClock, TrialCounts, search, was_interrupted
+from sb3_hpo.settings import TuningSettings
+from tests.tasks import SPACE, FailingStep, FakeTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def outcomes(ends: str) -> Callable[[optuna.Trial], float]:
+    """An objective whose trials end as the letters say: (c)omplete, (p)runed, (f)ailed, (i)nterrupted."""
+    letters = iter(ends)
+
+    def objective(trial: optuna.Trial) -> float:
+        end = next(letters)
+        if end == "p":
+            raise optuna.TrialPruned
+        if end in "fi":
+            error: Exception = ValueError(f"trial {trial.number} broke") if end == "f" else TrialInterruptedError("x")
+            trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}")
+            raise error
+        return 1.0
+
+    return objective
+
+
+def run(
+    study: optuna.Study, objective: Any, *, stop: StopSignal | None = None, seconds: float | None = None, **options: Any
+) -> list[FrozenTrial]:
+    """Search, and return the trials that were told of."""
+    told: list[FrozenTrial] = []
+    settings = TuningSettings(**options)
+    clock = SearchClock(settings, Deadline(seconds))
+    search(study, objective, settings, stop or StopSignal(), clock, told.append)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("ends", "options", "counts"),
+    [
+        ("ccc", {"n_trials": 3}, (3, 0, 0)),
+        ("cpp", {"n_trials": 3}, (1, 2, 0)),
+        ("cfpffc", {"n_trials": 3}, (2, 1, 3)),
+        ("cfp", {"max_total_trials": 2}, (1, 1, 1)),
+        ("ccc", {"n_trials": 9, "max_total_trials": 3}, (3, 0, 0)),
+        ("cc", {"n_trials": 2, "max_total_trials": 9}, (2, 0, 0)),
+    ],
+)
+def test_budget_is_spent_exactly(study: optuna.Study, ends: str, options: dict, counts: tuple) -> None:
+    told = run(study, outcomes(ends), **options)
+    assert TrialCounts.of(study) == TrialCounts(*counts)
+    assert [trial.number for trial in told] == list(range(len(ends)))
+
+
+@pytest.mark.parametrize(
+    ("options", "n_more"),
+    [
+        ({"n_trials": 2}, 2),
+        ({"max_total_trials": 5}, 2),
+        ({"max_total_trials": 3}, 0),
+        ({"max_total_trials": 1}, 0),
+        ({"n_trials": 1, "max_total_trials": 5}, 1),
+    ],
+)
+def test_resumed_study_counts_its_own_trials_or_all_of_them(study: optuna.Study, options: dict, n_more: int) -> None:
+    run(study, outcomes("fcpc"), n_trials=3)
+    assert len(run(study, outcomes("c" * 9), **options)) == n_more
+
+
+def test_failing_trials_in_a_row_end_the_study_with_the_last_error(study: optuna.Study) -> None:
+    with pytest.raises(ConsecutiveFailuresError, match=r"3 trials in a row failed, the last one, trial 4(.|\n)*broke"):
+        run(study, outcomes("ccfff"), n_trials=9, max_consecutive_failures=3)
+    assert TrialCounts.of(study) == TrialCounts(complete=2, pruned=0, failed=3)
+
+
+@pytest.mark.parametrize("between", ["c", "p"])
+def test_failures_with_a_finished_trial_between_are_not_in_a_row(study: optuna.Study, between: str) -> None:
+    run(study, outcomes(f"ff{between}ff{between}"), n_trials=2, max_consecutive_failures=3)
+    assert TrialCounts.of(study).failed == 4
+
+
+def test_last_failure_that_also_ends_the_budget_is_told(study: optuna.Study) -> None:
+    with pytest.raises(ConsecutiveFailuresError):
+        run(study, outcomes("f"), n_trials=1, max_consecutive_failures=1)
+
+
+def test_interrupted_trial_is_neither_a_failure_nor_part_of_the_budget(study: optuna.Study) -> None:
+    told = run(study, outcomes("ciifc"), n_trials=2, max_consecutive_failures=2)
+    assert TrialCounts.of(study) == TrialCounts(complete=2, pruned=0, failed=1)
+    assert [was_interrupted(trial) for trial in told] == [False, True, True, False, False]
+
+
+def test_failing_environment_fails_its_trial_and_the_search_goes_on(study: optuna.Study) -> None:
+    wrappers = iter([FailingStep, lambda env: env])
+    task = FakeTask(wrapper=lambda env: next(wrappers)(env))
+    settings = TuningSettings(n_evaluations=1, n_eval_episodes=1)
+    told = run(study, Objective(task, SPACE, settings, [1]), n_trials=1)
+    assert [trial.state for trial in told] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert told[0].user_attrs[FAILURE].startswith("OSError: the simulator")
+
+
+def test_environment_that_always_fails_ends_the_search_with_its_traceback(study: optuna.Study) -> None:
+    settings = TuningSettings(n_evaluations=1, n_eval_episodes=1)
+    objective = Objective(FakeTask(wrapper=FailingStep), SPACE, settings, [1])
+    with pytest.raises(ConsecutiveFailuresError, match=r"(?s)Traceback.*the simulator\nbroke down"):
+        run(study, objective, n_trials=9, max_consecutive_failures=2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_the_search_within_the_training(study: optuna.Study, task: FakeTask, number: int) -> None:
+    settings = TuningSettings(n_evaluations=1, n_eval_episodes=1)
+    with StopSignal() as stop:
+        objective = Objective(task, SPACE, settings, [1], interrupted=lambda: stop.is_pending)
+
+        def interrupted_in_the_second_trial(trial: optuna.Trial) -> float:
+            if trial.number == 1:
+                os.kill(os.getpid(), number)
+            return objective(trial)
+
+        told = run(study, interrupted_in_the_second_trial, stop=stop, n_trials=9)
+    assert [trial.state for trial in told] == [TrialState.COMPLETE, TrialState.FAIL]
+    assert told[1].user_attrs[RUNS][0]["n_timesteps"] == 1
+    assert TrialCounts.of(study) == TrialCounts(complete=1, pruned=0, failed=0)
+
+
+def test_search_ends_when_its_time_is_over(study: optuna.Study) -> None:
+    assert run(study, outcomes(""), seconds=0.0, n_trials=9) == []
+    told = run(study, outcomes("c" * 100_000), seconds=0.2, n_validation_seeds=0)
+    assert 1 <= len(told) < 100_000
+
+
+def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
+    attrs = {RUNS: [{"seconds": s} for s in seconds]}
+    return create_trial(state=state, value=1.0 if state == TrialState.COMPLETE else None, user_attrs=attrs)
+
+
+@pytest.mark.parametrize(
+    ("options", "trials", "search_seconds"),
+    [
+        # Nothing known yet: half the time is kept for validation.
+        ({}, [], 50),
+        # (3 finalists + the default) * 10 seeds * the longest training of the last trial.
+        ({}, [complete(0.5, 1.0)], 60),
+        ({}, [complete(9.0), complete(0.5)], 80),
+        ({}, [complete(9.0)], 50),
+        ({"n_finalists": 1, "n_validation_seeds": 5}, [complete(1.0)], 90),
+        ({"n_validation_seeds": 0}, [], 100),
+        ({"n_validation_seeds": 0}, [complete(1.0)], 100),
+        # A training that ended early says nothing about how long one takes.
+        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 60),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 60),
+    ],
+)
+def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTrial], search_seconds: float) -> None:
+    clock = SearchClock(TuningSettings(**options), Deadline(100.0))
+    for trial in trials:
+        clock.learn_from(trial)
+    assert clock.seconds_left == pytest.approx(search_seconds, abs=1.0)
+    assert not clock.is_over
+
+
+def test_search_without_a_limit_is_never_over() -> None:
+    clock = SearchClock(TuningSettings(n_trials=1), Deadline(None))
+    clock.learn_from(complete(1e9))
+    assert clock.seconds_left is None
+    assert not clock.is_over
