@@ -15,16 +15,18 @@ from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.errors import one_line
 from sb3_hpo.scores import carry_forward, mean_last
+from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.task import Task, Training
+    from sb3_hpo.transforms import Plain
 
 HYPERPARAMS = "hyperparams"
 """Trial attribute: the whole configuration, in the zoo's notation."""
@@ -89,7 +91,7 @@ class Objective:
 
     def _score(self, trial: optuna.Trial) -> float:
         params = self._search_space.suggest(trial)
-        configuration = merge(self._task.configuration, self._search_space.to_hyperparams(params))
+        configuration = configuration_of(self._task, self._search_space, params)
         trial.set_user_attr(HYPERPARAMS, to_zoo(configuration))
         training = self._task.prepare(configuration)
         runs: list[dict[str, Any]] = []
@@ -142,6 +144,17 @@ class Objective:
             return None
         folder = Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
         return str(folder if len(self._tuning_seeds) == 1 else folder / f"seed_{seed}")
+
+
+def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:
+    """The whole configuration that is trained for ``params``: that of the task with theirs, made to fit its budget."""
+    configuration = merge(task.configuration, space.to_hyperparams(params))
+    budget = Budget(
+        n_timesteps=int(configuration["n_timesteps"]),
+        n_envs=int(configuration.get("n_envs", 1)),
+        max_episode_steps=task.max_episode_steps,
+    )
+    return space.fitted(configuration, budget)
 
 
 def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:

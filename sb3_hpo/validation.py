@@ -19,8 +19,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import sync_envs_normalization
 
 from sb3_hpo.callbacks import InterruptionCallback
-from sb3_hpo.configuration import from_zoo, to_zoo
-from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments
+from sb3_hpo.configuration import from_zoo, merge, to_zoo
+from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments, configuration_of
 from sb3_hpo.scores import bootstrap_interval, iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
 from sb3_hpo.transforms import OutsideSpaceError, Plain
@@ -117,7 +117,7 @@ class Validation:
 
 def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_finalists: int) -> list[Candidate]:
     """The default and the best complete trials of a study, best first, without those that repeat a configuration."""
-    default_params = _params_of(task.configuration, space)
+    default_params = _default_params(task, space)
     default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
     finalists: dict[str, Candidate] = {}
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -285,8 +285,11 @@ def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
     return Validated(candidate, scores, float(iqm(scores)), interval)
 
 
-def _params_of(configuration: Mapping[str, Any], space: SearchSpace) -> dict[str, Plain] | None:
+def _default_params(task: Task, space: SearchSpace) -> dict[str, Plain] | None:
+    """The params with which a trial trains the configuration tuned from; None if none does."""
     try:
-        return space.to_params(configuration)
+        params = space.to_params(task.configuration)
     except OutsideSpaceError:
         return None
+    is_trained = configuration_of(task, space, params) == merge(task.configuration, space.to_hyperparams(params))
+    return params if is_trained else None

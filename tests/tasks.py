@@ -10,6 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from stable_baselines3 import A2C
 from stable_baselines3.common.env_util import make_vec_env
 
+from sb3_hpo.features import MLP_POLICY
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.transforms import OneMinus
@@ -50,6 +51,8 @@ class FakeTask:
     algo = "a2c"
     env_id = "CartPole-v1"
     deterministic_eval = True
+    features = frozenset({MLP_POLICY})
+    max_episode_steps = MAX_EPISODE_STEPS
 
     def __init__(
         self,
