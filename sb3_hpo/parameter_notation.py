@@ -116,7 +116,22 @@ def _declare(
     elif _RANGE_KEYS & entry.keys():
         given["widened"] = {}  # A range that was edited holds for every task.
     distribution = _distribution(entry, before.distribution if before else None, where)
-    return Parameter(**{**kept, **given, "name": name, "argument": argument, "distribution": distribution})
+    changed = Parameter(**{**kept, **given, "name": name, "argument": argument, "distribution": distribution})
+    _check_names(changed, where)
+    return changed
+
+
+def _check_names(parameter: Parameter, where: str) -> None:
+    """Check that the choices of a parameter that are names have a meaning."""
+    d = parameter.distribution
+    if isinstance(parameter.transform, (transforms.Named, transforms.NetArch)) and isinstance(
+        d, CategoricalDistribution
+    ):
+        try:
+            for choice in d.choices:
+                parameter.transform.forward(choice, {})
+        except transforms.OutsideSpaceError as error:
+            raise UserError(f"{where}: {error}; more names go into 'transform'") from None
 
 
 def _check_argument(argument: str, algorithm: Algorithm, where: str) -> object:

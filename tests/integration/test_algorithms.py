@@ -46,7 +46,6 @@ def test_every_built_in_algorithm_is_among_the_cases():
     assert len(ENVIRONMENT) == 13
 
 
-@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(("algo", "env", "options"), CASES, ids=[f"{algo} {env}" for algo, env, _ in CASES])
 def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
