@@ -77,20 +77,19 @@ def _spaces(words: list[str]) -> int:
     )
     args = parser.parse_args(words)
 
-    from rich.console import Console
-
     from sb3_hpo.algorithms import get_algorithm
+    from sb3_hpo.console import create_console
     from sb3_hpo.space_files import to_yaml
     from sb3_hpo.space_table import algorithms_table, space_table
 
     if args.algo is None:
-        Console().print(algorithms_table())
+        create_console().print(algorithms_table())
         return 0
     space = get_algorithm(args.algo).search_space
     if args.format == "yaml":
         sys.stdout.write(to_yaml(space))
     else:
-        Console().print(space_table(space))
+        create_console().print(space_table(space), soft_wrap=False)
     return 0
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sb3_hpo.algorithms import Algorithm, algorithm_names, get_algorithm
 from sb3_hpo.search_space import SameAs, describe_range
-from sb3_hpo.transforms import PowerOfTwo
+from sb3_hpo.transforms import OneMinus, PowerOfTwo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +28,16 @@ def algorithms_table() -> Table:
 
 def space_table(space: SearchSpace) -> Table:
     """The parameters of a search space, with ranges, SB3's defaults and sources."""
-    table = Table("parameter", "SB3's argument", "range", "scale", "default", "only where", "source of the range")
+    table = Table()
+    table.add_column("parameter", no_wrap=True)
+    for heading in ("SB3's argument", "its range", "scale", "default", "only where"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("source of the range", ratio=1)
     for parameter in space:
         table.add_row(
             parameter.name,
             parameter.argument,
-            describe_range(parameter.distribution),
+            argument_range(parameter),
             scale(parameter),
             _default(parameter),
             _condition(parameter),
@@ -47,6 +51,15 @@ def markdown_table() -> str:
     return "\n".join(["| algorithm | parameters |", "|---|---|", *_markdown_rows()]) + "\n"
 
 
+def argument_range(parameter: Parameter) -> str:
+    """The range in SB3's terms: ``32 to 512`` for exponents from 5 to 9."""
+    d = parameter.distribution
+    if isinstance(parameter.transform, (OneMinus, PowerOfTwo)) and isinstance(d, (FloatDistribution, IntDistribution)):
+        low, high = sorted(float(parameter.transform.forward(end, {})) for end in (d.low, d.high))
+        return f"{low:g} to {high:g}"
+    return describe_range(d)
+
+
 def scale(parameter: Parameter) -> str:
     """How a parameter is sampled: ``log``, ``linear``, ``powers of 2`` or ``choice``."""
     d = parameter.distribution
@@ -54,6 +67,8 @@ def scale(parameter: Parameter) -> str:
         return "choice"
     if isinstance(parameter.transform, PowerOfTwo):
         return "powers of 2"
+    if isinstance(parameter.transform, OneMinus):
+        return "log of 1 - it"
     return "log" if isinstance(d, (FloatDistribution, IntDistribution)) and d.log else "linear"
 
 

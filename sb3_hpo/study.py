@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DESCRIPTION = "sb3_hpo"
 """Study attribute that holds a :class:`StudyDescription`."""
 
+VALIDATION_SUFFIX = "-validation"
+"""What the name of the study that holds another study's validation ends with."""
+
 ORIGIN = "origin"
 """Trial attribute: where a configuration that was not sampled comes from."""
 

@@ -23,6 +23,7 @@ from sb3_hpo.evaluation import evaluate_agent
 from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments, configuration_of
 from sb3_hpo.scores import bootstrap_interval, iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
+from sb3_hpo.study import VALIDATION_SUFFIX
 from sb3_hpo.transforms import OutsideSpaceError, Plain
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
 
 def validation_study_name(study_name: str) -> str:
     """Name of the study that holds the validation of a study."""
-    return f"{study_name}-validation"
+    return study_name + VALIDATION_SUFFIX
 
 
 def validate(

@@ -21,6 +21,7 @@ LAYERS = [
     "_version",
     "errors",
     "wording",
+    "console",
     "settings",
     "seeds",
     "scores",
