@@ -27,7 +27,7 @@ from sb3_hpo.storage import default_storage, open_storage
 from sb3_hpo.trial_loading import is_ours, load_study, load_trial, trial_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -35,6 +35,22 @@ if TYPE_CHECKING:
 
 STOCK_CONVERTER = dict(HYPERPARAMS_CONVERTER)
 """The zoo's own maps from a trial's params to keyword arguments, for studies that the stock zoo made."""
+
+_STOCK_HER_PARAMS = ("n_sampled_goal", "goal_selection_strategy")
+
+
+def stock_hyperparams(algo: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What the zoo's own map makes of the params of a trial of the stock zoo, and of those that it trips over.
+
+    :raises UserError: if the zoo has no map for the algorithm
+    """
+    if algo not in STOCK_CONVERTER:
+        raise UserError(f"the stock zoo has no search space for {algo!r}, so no trial of it can be read")
+    her = {key: params[key] for key in _STOCK_HER_PARAMS if key in params}
+    converted: dict[str, Any] = STOCK_CONVERTER[algo]({k: v for k, v in params.items() if k not in her})
+    if converted.get("noise_type", "") is None:
+        del converted["noise_type"], converted["noise_std"]
+    return {**converted, "replay_buffer_kwargs": her} if her else converted
 
 
 class HpoExperimentManager(ExperimentManager):
@@ -92,7 +108,7 @@ class HpoExperimentManager(ExperimentManager):
         # The zoo would look for the trial itself, and take trial 0 for none.
         self.trial_id = None
         if not is_ours(study):
-            self.custom_hyperparams = {**STOCK_CONVERTER[self.algo](trial.params), **(self.custom_hyperparams or {})}
+            self.custom_hyperparams = {**stock_hyperparams(self.algo, trial.params), **(self.custom_hyperparams or {})}
             return super().read_hyperparameters()
         configuration = trial_configuration(study, trial, self.algo)
         with tempfile.TemporaryDirectory() as folder:
