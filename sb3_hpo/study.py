@@ -52,6 +52,8 @@ class StudyDescription:
     :param n_timesteps: environment steps of one training
     :param n_evaluations: evaluations during one training
     :param n_eval_episodes: episodes of one evaluation
+    :param n_eval_envs: environments that an evaluation steps side by side
+    :param arguments: how the task makes its environments, beside the configuration
     :param search_space: what is sampled, as the content of a search-space file; None if it has no notation
     :param version: version of sb3-hpo that made the study
     :param command: command that made the study
@@ -65,6 +67,8 @@ class StudyDescription:
     n_timesteps: int
     n_evaluations: int
     n_eval_episodes: int
+    n_eval_envs: int
+    arguments: dict[str, Any]
     search_space: dict[str, Any] | None
     version: str
     command: str
@@ -74,7 +78,7 @@ class StudyDescription:
 
         :raises UserError: naming the first thing that differs
         """
-        for name in ("algo", "env", "n_timesteps", "n_evaluations", "n_eval_episodes"):
+        for name in ("algo", "env", "n_timesteps", "n_evaluations", "n_eval_episodes", "n_eval_envs", "arguments"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise UserError(
@@ -128,6 +132,8 @@ def describe(task: Task, space: SearchSpace, settings: TuningSettings) -> StudyD
         n_timesteps=int(task.configuration["n_timesteps"]),
         n_evaluations=settings.n_evaluations,
         n_eval_episodes=settings.n_eval_episodes,
+        n_eval_envs=settings.n_eval_envs or settings.n_eval_episodes,
+        arguments=dict(task.arguments),
         search_space=_storable(space),
         version=__version__,
         command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
@@ -144,6 +150,7 @@ def stored_choices(storage: BaseStorage, study_name: str | None) -> dict[str, An
         "n_seeds": len(description.tuning_seeds),
         "n_evaluations": description.n_evaluations,
         "n_eval_episodes": description.n_eval_episodes,
+        "n_eval_envs": description.n_eval_envs,
     }
 
 

@@ -56,5 +56,9 @@ class Task(Protocol):
     def max_episode_steps(self) -> int | None:
         """Steps after which an episode ends at the latest; None if unknown or never."""
 
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """How its environments are made, beside the configuration: plain values that are kept in the study."""
+
     def prepare(self, configuration: Mapping[str, Any]) -> Training:
         """Make a configuration ready for training."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium as gym
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -51,6 +51,7 @@ class FakeTask:
     algo = "a2c"
     env_id = "CartPole-v1"
     deterministic_eval = True
+    arguments: ClassVar[dict[str, object]] = {}
     features = frozenset({MLP_POLICY})
     max_episode_steps = MAX_EPISODE_STEPS
 

@@ -42,6 +42,18 @@ class ZooTask:
         self.env_id: str = experiment.env_name.gym_id
         self.deterministic_eval: bool = experiment.deterministic_eval
 
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The zoo's arguments that make a difference to the environments and the model."""
+        args = self._experiment.args
+        return {
+            "env_kwargs": args.env_kwargs,
+            "eval_env_kwargs": args.eval_env_kwargs,
+            "vec_env": args.vec_env,
+            "gym_packages": [module for module in args.gym_packages if module != "sb3_hpo.plugin"],
+            "device": str(self._experiment.device),
+        }
+
     def prepare(self, configuration: Mapping[str, Any]) -> ZooTraining:
         """Have the zoo pre-process a configuration."""
         return ZooTraining(self._experiment, configuration)
