@@ -102,7 +102,9 @@ def edited_space(algo: str, algorithm: Algorithm, content: object, origin: str) 
             raise unknown_name(f"key in {origin}", key, (EXTENDS, PARAMETERS))
     extends = content.get(EXTENDS, algo)
     if extends not in (algo, None):
-        raise UserError(f"{origin} extends {extends!r}, but {algo!r} is tuned: write {algo!r}, or null for no other space")
+        raise UserError(
+            f"{origin} extends {extends!r}, but {algo!r} is tuned: write {algo!r}, or null for no other space"
+        )
     entries = content.get(PARAMETERS) or {}
     if not isinstance(entries, Mapping):
         raise UserError(f"{PARAMETERS!r} in {origin} is {entries!r}, it must map names to declarations")
@@ -124,9 +126,7 @@ def to_yaml(space: SearchSpace) -> str:
     return yaml.dump(to_content(space), Dumper=_FlowDumper, sort_keys=False, width=110)
 
 
-def _changed(
-    name: str, entry: object, before: Parameter | None, algorithm: Algorithm, origin: str
-) -> Parameter | None:
+def _changed(name: str, entry: object, before: Parameter | None, algorithm: Algorithm, origin: str) -> Parameter | None:
     where = f"parameter {name!r} in {origin}"
     if entry is None:
         if before is None:
