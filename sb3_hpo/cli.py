@@ -138,13 +138,13 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     ):
         default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
         group.add_argument(option, type=kind, help=text if default is None else f"{text} (default: {default})")
-    for kind, example in (("sampler", "n_ei_candidates: 48"), ("pruner", "reduction_factor: 4")):
+    for what, example in (("sampler", "n_ei_candidates: 48"), ("pruner", "reduction_factor: 4")):
         group.add_argument(
-            f"--{kind}-kwargs",
+            f"--{what}-kwargs",
             type=_mapping,
             default={},
             metavar="YAML",
-            help=f"Options of the {kind} by Optuna's names, as YAML: '{example}'",
+            help=f"Options of the {what} by Optuna's names, as YAML: '{example}'",
         )
     group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
 

@@ -18,6 +18,11 @@ NESTED_ARGUMENTS = (
 )
 """Arguments that the zoo's YAML may give as text to be evaluated (rl_zoo3, ``exp_manager.py``)."""
 
+NOISE_ARGUMENTS = ("noise_type", "noise_std")
+"""Arguments of which the zoo makes SB3's ``action_noise``."""
+
+_PREFIXES = {"torch.nn": "nn.", "torch.optim": "th.optim."}
+
 
 def from_zoo(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
     """The plain configuration for an entry of a zoo YAML file.
@@ -41,11 +46,21 @@ def to_zoo(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``; nested arguments are merged entry by entry. Neither is modified."""
+    """``base`` with ``changes``; nested arguments are merged entry by entry. Neither is modified.
+
+    A ``noise_type`` of None takes the noise away, whatever the base has: the zoo knows no other way to say so.
+    """
+    merged = _merge(base, changes)
+    if merged.get("noise_type", "") is None:
+        return {key: value for key, value in merged.items() if key not in NOISE_ARGUMENTS}
+    return merged
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = copy.deepcopy(dict(base))
     for key, value in changes.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
-            merged[key] = merge(merged[key], value)
+            merged[key] = _merge(merged[key], value)
         else:
             merged[key] = copy.deepcopy(value)
     return merged
@@ -59,7 +74,7 @@ def _plain(name: str, value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_plain(name, entry) for entry in value]
     if isinstance(value, type):
-        for symbol in (f"nn.{value.__name__}", f"th.optim.{value.__name__}", value.__name__):
-            if zoo_text.is_symbol(symbol):
-                return symbol
+        prefix = next((p for module, p in _PREFIXES.items() if value.__module__.startswith(module)), "")
+        if zoo_text.is_symbol(prefix + value.__name__):
+            return prefix + value.__name__
     raise UserError(f"hyperparameter {name!r} is {value!r}: only numbers, text, lists and mappings can be tuned from")

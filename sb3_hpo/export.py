@@ -17,7 +17,8 @@ def zoo_yaml(env_id: str, configuration: Mapping[str, Any], comments: Sequence[s
     :param configuration: the whole configuration, in the zoo's notation
     :param comments: lines that stand before the entry
     """
-    header = "".join(f"# {line}\n" if line else "#\n" for line in comments)
+    lines = [line for comment in comments for line in (comment.splitlines() or [""])]
+    header = "".join(f"# {line}".rstrip() + "\n" for line in lines)
     ordered = {key: configuration[key] for key in _in_order(configuration)}
     return header + yaml.safe_dump({env_id: ordered}, sort_keys=False, width=1_000)
 

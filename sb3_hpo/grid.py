@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.objective import was_interrupted
@@ -22,6 +21,7 @@ from sb3_hpo.wording import count, long_duration
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial, TrialState
 
     from sb3_hpo.search_space import Parameter, SearchSpace
     from sb3_hpo.transforms import Plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from pathlib import Path
@@ -12,20 +13,22 @@ import optuna
 
 from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
 from sb3_hpo.configuration import merge, to_zoo
+from sb3_hpo.errors import one_line
 from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.scores import carry_forward, mean_last
+from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
     from stable_baselines3.common.base_class import BaseAlgorithm
-    from stable_baselines3.common.vec_env import VecEnv
 
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.task import Task, Training
+    from sb3_hpo.transforms import Plain
 
 HYPERPARAMS = "hyperparams"
 """Trial attribute: the whole configuration, in the zoo's notation."""
@@ -85,13 +88,13 @@ class Objective:
             trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
             raise
         except Exception as error:
-            trial.set_user_attr(FAILURE, f"{type(error).__name__}: {error}")
+            trial.set_user_attr(FAILURE, f"{type(error).__name__}: {one_line(error)}")
             trial.set_user_attr(TRACEBACK, traceback.format_exc())
             raise
 
     def _score(self, trial: optuna.Trial) -> float:
         params = self._search_space.suggest(trial)
-        configuration = merge(self._task.configuration, self._search_space.to_hyperparams(params))
+        configuration = configuration_of(self._task, self._search_space, params)
         trial.set_user_attr(HYPERPARAMS, to_zoo(configuration))
         training = self._task.prepare(configuration)
         runs: list[dict[str, Any]] = []
@@ -109,30 +112,32 @@ class Objective:
     def _train(self, trial: optuna.Trial, training: Training, run: dict[str, Any], runs: list[dict[str, Any]]) -> None:
         settings = self._settings
         start = time.monotonic()
-        model = training.create_model(run["seed"])
-        eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
-        log_path = self._log_path(trial, run["seed"])
-        evaluation = TrialEvalCallback(
-            eval_env,
-            trial,
-            best_model_save_path=log_path,
-            log_path=log_path,
-            n_eval_episodes=settings.n_eval_episodes,
-            eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
-            deterministic=self._task.deterministic_eval,
-            step_offset=(len(runs) - 1) * training.n_timesteps,
-            earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
-            is_reporting=not self._compares_seeds,
-        )
-        interruption = InterruptionCallback(self._interrupted)
-        try:
-            training.learn(model, [interruption, evaluation])
-        finally:
-            run["n_timesteps"] = model.num_timesteps
-            run["timesteps"] = evaluation.evaluations_timesteps
-            run["returns"] = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
-            run["seconds"] = round(time.monotonic() - start, 3)
-            close(model, eval_env)
+        with contextlib.ExitStack() as environments:
+            model = training.create_model(run["seed"])
+            environments.callback(close_environments, model)
+            eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
+            environments.callback(eval_env.close)
+            log_path = self._log_path(trial, run["seed"])
+            evaluation = TrialEvalCallback(
+                eval_env,
+                trial,
+                best_model_save_path=log_path,
+                log_path=log_path,
+                n_eval_episodes=settings.n_eval_episodes,
+                eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
+                deterministic=self._task.deterministic_eval,
+                step_offset=(len(runs) - 1) * training.n_timesteps,
+                earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
+                is_reporting=not self._compares_seeds,
+            )
+            interruption = InterruptionCallback(self._interrupted)
+            try:
+                training.learn(model, [interruption, evaluation])
+            finally:
+                run["n_timesteps"] = model.num_timesteps
+                run["timesteps"] = evaluation.evaluations_timesteps
+                run["returns"] = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
+                run["seconds"] = round(time.monotonic() - start, 3)
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
         if evaluation.is_pruned:
@@ -162,6 +167,17 @@ def was_interrupted(trial: FrozenTrial) -> bool:
     return str(trial.user_attrs.get(FAILURE, "")).startswith(TrialInterruptedError.__name__)
 
 
+def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:
+    """The whole configuration that is trained for ``params``: that of the task with theirs, made to fit its budget."""
+    configuration = merge(task.configuration, space.to_hyperparams(params))
+    budget = Budget(
+        n_timesteps=int(configuration["n_timesteps"]),
+        n_envs=int(configuration.get("n_envs", 1)),
+        max_episode_steps=task.max_episode_steps,
+    )
+    return space.fitted(configuration, budget)
+
+
 def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Mean returns of a trial's evaluations, shape ``(n_seeds, n_evaluations)``, from its attribute ``runs``.
 
@@ -170,8 +186,7 @@ def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[
     return carry_forward([[float(np.mean(returns)) for returns in run["returns"]] for run in runs])
 
 
-def close(model: BaseAlgorithm, eval_env: VecEnv) -> None:
-    """Release the environments of a training."""
+def close_environments(model: BaseAlgorithm) -> None:
+    """Release a model's training environments."""
     if model.env is not None:
         model.env.close()
-    eval_env.close()

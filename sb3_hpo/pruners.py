@@ -15,14 +15,14 @@ A package adds its own pruner by naming it in its ``pyproject.toml``::
     my_pruner = "my_package.pruners:MyPruner"
 
 A subclass of Optuna's ``BasePruner``, or a function that returns one. Its keyword arguments are what
-``--pruner-kwargs`` may give. With an attribute ``step_is_seed = True`` it gets the scores of seeds as ``wilcoxon`` does.
+``--pruner-kwargs`` may give. With an attribute ``step_is_seed = True`` it gets the scores of seeds, as ``wilcoxon``
+does.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -32,6 +32,8 @@ from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.factories import build, load_factory, names_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from optuna.trial import FrozenTrial
 
 ENTRY_POINT_GROUP = "sb3_hpo.pruners"
@@ -220,8 +222,8 @@ def _wilcoxon(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
     if needed is None or scale.n_seeds < needed:
         at_least = "no number of seeds is" if needed is None else f"fewer than {needed} are never"
         raise UserError(
-            f"pruner 'wilcoxon' compares configurations seed by seed, and n_seeds is {scale.n_seeds}: {at_least} enough "
-            f"for p_threshold {keywords['p_threshold']!r} and n_startup_steps {keywords['n_startup_steps']!r}; "
+            f"pruner 'wilcoxon' compares configurations seed by seed, and n_seeds is {scale.n_seeds}: {at_least} "
+            f"enough for p_threshold {keywords['p_threshold']!r} and n_startup_steps {keywords['n_startup_steps']!r}; "
             f"give --n-seeds {needed or 4} or more, or another pruner"
         )
     return pruner
@@ -240,8 +242,8 @@ def _seeds_for_significance(p_threshold: float, n_startup_steps: int) -> int | N
 def _check_it_acts(name: str, scale: PruningScale, **first_step: object) -> None:
     if scale.n_evaluations * scale.n_seeds < 2:
         raise UserError(
-            f"pruner {name!r} compares trials while they are trained, and n_evaluations is {scale.n_evaluations}: after "
-            "a single evaluation nothing is left to prune; give --n-evaluations 2 or more, or --pruner none"
+            f"pruner {name!r} compares trials while they are trained, and n_evaluations is {scale.n_evaluations}: "
+            "after a single evaluation nothing is left to prune; give --n-evaluations 2 or more, or --pruner none"
         )
     for option, step in first_step.items():
         if isinstance(step, int) and step > 1 and step >= scale.total:

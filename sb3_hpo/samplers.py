@@ -1,4 +1,6 @@
-"""Name -> Optuna sampler. A package adds its own by naming it in its ``pyproject.toml``::
+"""Name -> Optuna sampler.
+
+A package adds its own by naming it in its ``pyproject.toml``::
 
     [project.entry-points."sb3_hpo.samplers"]
     my_sampler = "my_package.samplers:MySampler"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from optuna.distributions import (
@@ -25,6 +26,45 @@ _ROUNDING = 1e-9
 """Relative distance from a bound that counts as rounding: 1 - 0.9999 is not quite 0.0001 in floating point."""
 
 
+class Unset(enum.Enum):
+    """Says that there is no value; None would be one."""
+
+    UNSET = enum.auto()
+
+
+UNSET = Unset.UNSET
+
+
+@dataclasses.dataclass(frozen=True)
+class SameAs:
+    """A default that is another argument's value: ARS uses all its directions, ``n_delta``, unless told ``n_top``.
+
+    :param argument: name of the other argument
+    :param default: SB3's own default of the other argument
+    """
+
+    argument: str
+    default: object
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What a configuration has to fit.
+
+    :param n_timesteps: environment steps of one training
+    :param n_envs: training environments
+    :param max_episode_steps: steps after which an episode ends at the latest; None if unknown or never
+    """
+
+    n_timesteps: int
+    n_envs: int = 1
+    max_episode_steps: int | None = None
+
+
+Fit: TypeAlias = Callable[[Mapping[str, Any], Budget], dict[str, Any]]
+"""Changes the arguments of a whole configuration that cannot fit a budget, and only those. Pure."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Parameter:
     """One hyperparameter of a search space.
@@ -36,6 +76,10 @@ class Parameter:
     :param default: SB3's own default of the argument, used where a configuration does not name it
     :param transform: the map from the sampled value to the argument and back
     :param when: values of parameters declared before under which this one applies; empty for always
+    :param otherwise: the parameter's value where ``when`` says that it does not apply; :data:`UNSET` to leave the
+        argument as the configuration tuned from has it
+    :param requires: features of the task (:mod:`sb3_hpo.features`) without which the parameter does not exist
+    :param widened: what it is sampled from instead on a task with a feature, by feature
     """
 
     name: str
@@ -45,10 +89,20 @@ class Parameter:
     default: object
     transform: Transform = dataclasses.field(default_factory=Identity)
     when: Mapping[str, Sequence[Plain]] = dataclasses.field(default_factory=dict)
+    otherwise: Plain | Literal[Unset.UNSET] = UNSET
+    requires: frozenset[str] = frozenset()
+    widened: Mapping[str, BaseDistribution] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.source.strip():
             raise UserError(f"parameter {self.name!r} has no source: say where its range comes from")
+
+    def for_features(self, features: frozenset[str]) -> Parameter:
+        """The parameter with its range for a task with these features."""
+        for feature, distribution in self.widened.items():
+            if feature in features:
+                return dataclasses.replace(self, distribution=distribution, widened={})
+        return self
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Plain:
         """Sample a value in a trial."""
@@ -102,9 +156,13 @@ class SearchSpace:
 
     Two vocabularies: ``params`` are the values Optuna samples, by parameter name; ``hyperparams`` are SB3's
     arguments as the zoo's YAML writes them, plain values with nested mappings for ``policy_kwargs``.
+
+    :param parameters: the hyperparameters; one that depends on another comes after it
+    :param fit: what makes a configuration fit its budget, applied in order
     """
 
     parameters: tuple[Parameter, ...]
+    fit: tuple[Fit, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -128,6 +186,29 @@ class SearchSpace:
                 return parameter
         raise unknown_name("parameter", name, [parameter.name for parameter in self.parameters])
 
+    @property
+    def features(self) -> frozenset[str]:
+        """All features of a task that make a difference."""
+        return frozenset().union(*(parameter.requires.union(parameter.widened) for parameter in self.parameters))
+
+    def for_features(self, features: frozenset[str]) -> SearchSpace:
+        """The space for a task with these features: without what requires others, or depends on what does.
+
+        The space itself, before this, is for telling what there is; it is not for sampling.
+        """
+        kept: dict[str, Parameter] = {}
+        for parameter in self.parameters:
+            if parameter.requires <= features and all(other in kept for other in parameter.when):
+                kept[parameter.name] = parameter.for_features(features)
+        return dataclasses.replace(self, parameters=tuple(kept.values()))
+
+    def fitted(self, configuration: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+        """The configuration with what cannot fit the budget made to fit; equal to it if all fits already."""
+        fitted = dict(configuration)
+        for fit in self.fit:
+            fitted = fit(fitted, budget)
+        return fitted
+
     def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Plain]:
         """Sample a configuration in a trial: its ``params``."""
         params: dict[str, Plain] = {}
@@ -145,11 +226,14 @@ class SearchSpace:
             self[name]
         hyperparams: dict[str, Any] = {}
         for parameter in self.parameters:
-            if not parameter.applies(params):
+            if parameter.applies(params):
+                if parameter.name not in params:
+                    raise UserError(f"parameter {parameter.name!r} is missing from {dict(params)!r}")
+                value = parameter.inside(params[parameter.name])
+            elif parameter.otherwise is UNSET:
                 continue
-            if parameter.name not in params:
-                raise UserError(f"parameter {parameter.name!r} is missing from {dict(params)!r}")
-            value = parameter.inside(params[parameter.name])
+            else:
+                value = parameter.otherwise
             set_argument(hyperparams, parameter.argument, parameter.transform.forward(value, hyperparams))
         return hyperparams
 
@@ -164,14 +248,12 @@ class SearchSpace:
         params: dict[str, Plain] = {}
         gathered: dict[str, Any] = {}
         for parameter in self.parameters:
-            if not parameter.applies(params):
+            if parameter.applies(params):
+                value = params[parameter.name] = _sampled_value(parameter, hyperparams, gathered)
+            elif parameter.otherwise is UNSET:
                 continue
-            argument = get_argument(hyperparams, parameter.argument, parameter.default)
-            try:
-                value = parameter.inside(parameter.transform.backward(argument, gathered))
-            except OutsideSpaceError as error:
-                raise OutsideSpaceError(f"{parameter.argument} = {argument!r} is outside the space: {error}") from None
-            params[parameter.name] = value
+            else:
+                value = _fixed_value(parameter, parameter.otherwise, hyperparams, gathered)
             set_argument(gathered, parameter.argument, parameter.transform.forward(value, gathered))
         return params
 
@@ -201,6 +283,33 @@ def describe_range(distribution: BaseDistribution) -> str:
     if isinstance(distribution, (FloatDistribution, IntDistribution)):
         return f"{distribution.low:g} to {distribution.high:g}"
     return repr(distribution)
+
+
+def _sampled_value(parameter: Parameter, hyperparams: Mapping[str, Any], gathered: Mapping[str, Any]) -> Plain:
+    argument = _argument_of(parameter, hyperparams)
+    try:
+        return parameter.inside(parameter.transform.backward(argument, gathered))
+    except OutsideSpaceError as error:
+        raise OutsideSpaceError(f"{parameter.argument} = {argument!r} is outside the space: {error}") from None
+
+
+def _fixed_value(
+    parameter: Parameter, value: Plain, hyperparams: Mapping[str, Any], gathered: Mapping[str, Any]
+) -> Plain:
+    argument = _argument_of(parameter, hyperparams)
+    if parameter.transform.backward(argument, gathered) != value:
+        fixed = parameter.transform.forward(value, gathered)
+        raise OutsideSpaceError(
+            f"{parameter.argument} = {argument!r} is outside the space: with {dict(gathered)!r} it is {fixed!r}"
+        )
+    return value
+
+
+def _argument_of(parameter: Parameter, hyperparams: Mapping[str, Any]) -> object:
+    default = parameter.default
+    if isinstance(default, SameAs):
+        default = get_argument(hyperparams, default.argument, default.default)
+    return get_argument(hyperparams, parameter.argument, default)
 
 
 def _onto_range(value: float, d: FloatDistribution | IntDistribution) -> int | float | None:

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 SQLITE_NAME = "sb3_hpo.db"
 """File name of the embedded default storage, in the log folder."""
 
-_PASSWORD = re.compile(r"(://[^:@/]*:)[^@]*@")
+_PASSWORD = re.compile(r"(://[^:@/]*:)\S*@")
+_QUERY_PASSWORD = re.compile(r"([?&]pass(?:word|wd)?=)[^&\s]*", flags=re.IGNORECASE)
 
-_DRIVER_OF = {"postgresql": "psycopg2-binary", "mysql": "mysqlclient", "mariadb": "mysqlclient"}
-"""Package of the driver that SQLAlchemy uses for a database where its URL names none."""
+_PACKAGE_OF_DRIVER = {"mysqldb": "mysqlclient", "psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
+"""Packages of drivers that are called otherwise."""
 
 SQLITE_LOCK_TIMEOUT_S = 60
 """Seconds that a writer waits for another one to release an SQLite file."""
@@ -63,7 +64,7 @@ def open_storage(location: str, *, create: bool = True) -> BaseStorage:
 
 def redacted(location: str) -> str:
     """A storage location as it may be shown: without its password."""
-    return _PASSWORD.sub(r"\1***@", location)
+    return _QUERY_PASSWORD.sub(r"\1***", _PASSWORD.sub(r"\1***@", location))
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -102,8 +103,8 @@ def _existing(path: Path) -> Path:
 
 
 def _driver(url: URL, error: ImportError) -> str:
-    package = _DRIVER_OF.get(url.get_backend_name()) or error.name
-    return f"pip install {package}" if package else one_line(error)
+    driver = url.get_driver_name() or error.name or one_line(error)
+    return f"pip install '{_PACKAGE_OF_DRIVER.get(driver, driver)}'"
 
 
 def _without_password(text: str, url: URL) -> str:

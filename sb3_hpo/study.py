@@ -103,6 +103,12 @@ def read_description(study: optuna.Study, study_name: str) -> StudyDescription:
     stored = study.user_attrs.get(DESCRIPTION)
     if not isinstance(stored, Mapping):
         raise UserError(f"study {study_name!r} was not made by sb3-hpo: give another --study-name")
+    fields = {field.name for field in dataclasses.fields(StudyDescription)}
+    if stored.keys() != fields:
+        raise UserError(
+            f"study {study_name!r} was made by sb3-hpo {stored.get('version')}, this is {__version__}: "
+            "use that version, or give another --study-name"
+        )
     return StudyDescription(**stored)
 
 

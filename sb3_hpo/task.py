@@ -48,5 +48,13 @@ class Task(Protocol):
     def deterministic_eval(self) -> bool:
         """Whether the policy acts deterministically when it is evaluated."""
 
+    @property
+    def features(self) -> frozenset[str]:
+        """What the task has that parameters may require: see :mod:`sb3_hpo.features`."""
+
+    @property
+    def max_episode_steps(self) -> int | None:
+        """Steps after which an episode ends at the latest; None if unknown or never."""
+
     def prepare(self, configuration: Mapping[str, Any]) -> Training:
         """Make a configuration ready for training."""

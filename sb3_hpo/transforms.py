@@ -6,6 +6,7 @@ stay static, which keeps every parameter inside TPE's multivariate model.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -61,16 +62,45 @@ class Identity:
 
 
 @dataclasses.dataclass(frozen=True)
+class ZeroAt:
+    """The sampled value is the argument, but for one value that stands for 0, which a log scale does not reach.
+
+    :param value: the value that stands for 0: the low end of the range
+    """
+
+    value: float
+
+    def forward(self, value: Plain, hyperparams: Mapping[str, Any]) -> Plain:
+        """The value itself, or 0."""
+        return type(self.value)(0) if value == self.value else value
+
+    def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> Plain:
+        """The argument itself, or what stands for 0."""
+        number = _number(argument)
+        if number == self.value:
+            raise OutsideSpaceError(f"{argument!r} stands for 0")
+        return number or self.value
+
+
+@dataclasses.dataclass(frozen=True)
 class OneMinus:
-    """The argument is one minus the sampled value: ``gamma`` searched on a log scale near 1."""
+    """The argument is one minus the sampled value: ``gamma`` searched on a log scale near 1.
+
+    :param one_at: the value that stands for an argument of exactly 1: the low end of the range; None if none does
+    """
+
+    one_at: float | None = None
 
     def forward(self, value: Plain, hyperparams: Mapping[str, Any]) -> float:
         """``1 - value``."""
-        return 1.0 - _number(value)
+        return 1.0 if value == self.one_at else 1.0 - _number(value)
 
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> float:
         """``1 - argument``, which for arguments from 0.5 to 1 is exact in floating point."""
-        return 1.0 - _number(argument)
+        number = _number(argument)
+        if number == 1 and self.one_at is not None:
+            return self.one_at
+        return 1.0 - number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +114,7 @@ class PowerOfTwo:
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> int:
         """``log2(argument)``, for powers of two only."""
         number = _number(argument)
-        exponent = round(math.log2(number)) if number > 0 else 0
+        exponent = round(math.log2(number)) if 0 < number < math.inf else 0
         if 2**exponent != number:
             raise OutsideSpaceError(f"{argument!r} is not a power of two")
         return exponent
@@ -123,7 +153,7 @@ class Named:
         """The argument of that name."""
         if value not in self.arguments:
             raise OutsideSpaceError(f"{value!r} is none of {', '.join(self.arguments)}")
-        return self.arguments[str(value)]
+        return copy.deepcopy(self.arguments[str(value)])
 
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> str:
         """The name of an argument."""
@@ -131,6 +161,56 @@ class Named:
             if named == argument:
                 return name
         raise OutsideSpaceError(f"{argument!r} is none of {list(self.arguments.values())}")
+
+
+@dataclasses.dataclass(frozen=True)
+class AtLeast:
+    """The argument is another argument plus the sampled value minus 1, so that it is never below the other one.
+
+    Minus 1, because then a log scale from 1 includes no difference at all.
+
+    :param argument: name of the other argument, whose parameter must be declared before
+    """
+
+    argument: str
+
+    def forward(self, value: Plain, hyperparams: Mapping[str, Any]) -> int:
+        """``other + value - 1``."""
+        return int(_number(hyperparams[self.argument]) + _number(value)) - 1
+
+    def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> float:
+        """``argument - other + 1``."""
+        return _number(argument) - _number(hyperparams[self.argument]) + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class NetArch:
+    """The sampled value is the name of a ``net_arch``.
+
+    SB3 reads a bare list as the layers of the actor and of the critic alike; both ways to write it have one name.
+
+    :param networks: ``net_arch`` for each name
+    :param heads: the networks that a bare list stands for, such as ``("pi", "vf")``; empty where there is only one
+    """
+
+    networks: Mapping[str, object]
+    heads: tuple[str, ...] = ()
+
+    def forward(self, value: Plain, hyperparams: Mapping[str, Any]) -> object:
+        """The ``net_arch`` of that name."""
+        if value not in self.networks:
+            raise OutsideSpaceError(f"{value!r} is none of {', '.join(self.networks)}")
+        return copy.deepcopy(self.networks[str(value)])
+
+    def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> str:
+        """The name of a ``net_arch``."""
+        for name, network in self.networks.items():
+            if self._spelt_out(network) == self._spelt_out(argument):
+                return name
+        raise OutsideSpaceError(f"{argument!r} is none of {list(self.networks.values())}")
+
+    def _spelt_out(self, net_arch: object) -> object:
+        return dict.fromkeys(self.heads, net_arch) if self.heads and isinstance(net_arch, list) else net_arch
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,7 +55,7 @@ def is_ours(study: optuna.Study) -> bool:
     return DESCRIPTION in study.user_attrs
 
 
-def configuration_of(study: optuna.Study, trial: FrozenTrial, algo: str) -> dict[str, Any]:
+def trial_configuration(study: optuna.Study, trial: FrozenTrial, algo: str) -> dict[str, Any]:
     """The whole configuration that a trial of one of our studies was trained with, in the zoo's notation.
 
     :param algo: algorithm that it is wanted for

@@ -5,6 +5,7 @@ Each of these trainings is a trial of a study of its own, in the same storage, s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -18,8 +19,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import sync_envs_normalization
 
 from sb3_hpo.callbacks import InterruptionCallback
-from sb3_hpo.configuration import from_zoo, to_zoo
-from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close
+from sb3_hpo.configuration import from_zoo, merge, to_zoo
+from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments, configuration_of
 from sb3_hpo.scores import bootstrap_interval, iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
 from sb3_hpo.transforms import OutsideSpaceError, Plain
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.task import Task
+
+MAX_EVAL_ENVS = 10
+"""Environments that the evaluation of a trained agent steps side by side, at most."""
 
 CANDIDATE = "candidate"
 """Trial attribute in a validation study: fingerprint of the configuration trained."""
@@ -113,7 +117,7 @@ class Validation:
 
 def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_finalists: int) -> list[Candidate]:
     """The default and the best complete trials of a study, best first, without those that repeat a configuration."""
-    default_params = _params_of(task.configuration, space)
+    default_params = _default_params(task, space)
     default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
     finalists: dict[str, Candidate] = {}
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -193,10 +197,12 @@ def train_and_evaluate(
     :raises TrialInterruptedError: if it was stopped from outside
     """
     training = task.prepare(from_zoo(configuration))
-    model = training.create_model(seed)
-    eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, 10))
     interruption = InterruptionCallback(interrupted)
-    try:
+    with contextlib.ExitStack() as environments:
+        model = training.create_model(seed)
+        environments.callback(close_environments, model)
+        eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, MAX_EVAL_ENVS))
+        environments.callback(eval_env.close)
         training.learn(model, [interruption])
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
@@ -209,9 +215,10 @@ def train_and_evaluate(
             deterministic=task.deterministic_eval,
             return_episode_rewards=True,
         )
-    finally:
-        close(model, eval_env)
-    return float(np.mean(returns)), model.num_timesteps
+    score = float(np.mean(returns))
+    if not math.isfinite(score):
+        raise FloatingPointError(f"the trained agent has a mean return of {score}")
+    return score, model.num_timesteps
 
 
 def _run(
@@ -278,8 +285,11 @@ def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
     return Validated(candidate, scores, float(iqm(scores)), interval)
 
 
-def _params_of(configuration: Mapping[str, Any], space: SearchSpace) -> dict[str, Plain] | None:
+def _default_params(task: Task, space: SearchSpace) -> dict[str, Plain] | None:
+    """The params with which a trial trains the configuration tuned from; None if none does."""
     try:
-        return space.to_params(configuration)
+        params = space.to_params(task.configuration)
     except OutsideSpaceError:
         return None
+    is_trained = configuration_of(task, space, params) == merge(task.configuration, space.to_hyperparams(params))
+    return params if is_trained else None

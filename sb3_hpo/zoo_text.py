@@ -7,6 +7,8 @@ classes and of the few others that its files use. Plain values stand for names: 
 from __future__ import annotations
 
 import ast
+import keyword
+import math
 import re
 from collections.abc import Mapping
 
@@ -14,6 +16,9 @@ from sb3_hpo.errors import UserError
 
 _SYMBOL = re.compile(r"(nn|th\.nn|torch\.nn)\.[A-Z]\w*|(th|torch)\.optim\.[A-Z]\w*|HerReplayBuffer|RMSpropTFLike")
 """Names that the zoo's files may use where ``exp_manager.py`` evaluates them."""
+
+
+_NON_FINITE = {f"float({str(value)!r})": value for value in (math.inf, -math.inf, math.nan)}
 
 
 def is_symbol(value: object) -> bool:
@@ -28,7 +33,7 @@ def parse(text: str) -> object:
     """
     try:
         return _plain(ast.parse(text.strip(), mode="eval").body)
-    except (SyntaxError, _NotPlainError):
+    except (SyntaxError, RecursionError, MemoryError, _NotPlainError):
         raise UserError(
             f"cannot read {text!r}: only dict(...), lists, numbers, text and classes of torch.nn and torch.optim "
             "are read, nothing is run as code"
@@ -38,14 +43,20 @@ def parse(text: str) -> object:
 def render(value: object) -> str:
     """Text in the zoo's notation for a plain value: the inverse of :func:`parse`."""
     if isinstance(value, Mapping):
-        if all(isinstance(key, str) and key.isidentifier() for key in value):
+        if all(_is_keyword_argument(key) for key in value):
             return f"dict({', '.join(f'{key}={render(entry)}' for key, entry in value.items())})"
         return f"{{{', '.join(f'{key!r}: {render(entry)}' for key, entry in value.items())}}}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(render(entry) for entry in value)}]"
     if is_symbol(value):
         return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
     return repr(value)
+
+
+def _is_keyword_argument(key: object) -> bool:
+    return isinstance(key, str) and key.isascii() and key.isidentifier() and not keyword.iskeyword(key)
 
 
 class _NotPlainError(Exception):
@@ -64,20 +75,29 @@ def _plain(node: ast.expr) -> object:
         if is_symbol(symbol):
             return symbol
         raise _NotPlainError
+    return _plain_number_or_text(node)
+
+
+def _plain_number_or_text(node: ast.expr) -> object:
     try:
-        return ast.literal_eval(node)
-    except ValueError:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError):
         raise _NotPlainError from None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise _NotPlainError
 
 
-def _plain_call(node: ast.Call) -> dict[str, object]:
+def _plain_call(node: ast.Call) -> object:
+    if ast.unparse(node) in _NON_FINITE:
+        return _NON_FINITE[ast.unparse(node)]
     if not (isinstance(node.func, ast.Name) and node.func.id == "dict") or node.args:
         raise _NotPlainError
     entries: dict[str, object] = {}
-    for keyword in node.keywords:
-        if keyword.arg is None:
+    for entry in node.keywords:
+        if entry.arg is None:
             raise _NotPlainError
-        entries[keyword.arg] = _plain(keyword.value)
+        entries[entry.arg] = _plain(entry.value)
     return entries
 
 

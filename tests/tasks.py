@@ -10,11 +10,13 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from stable_baselines3 import A2C
 from stable_baselines3.common.env_util import make_vec_env
 
+from sb3_hpo.features import MLP_POLICY
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.transforms import OneMinus
 
 if TYPE_CHECKING:
+    import pytest
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
@@ -49,6 +51,8 @@ class FakeTask:
     algo = "a2c"
     env_id = "CartPole-v1"
     deterministic_eval = True
+    features = frozenset({MLP_POLICY})
+    max_episode_steps = MAX_EPISODE_STEPS
 
     def __init__(
         self,
@@ -106,3 +110,16 @@ class FailingStep(gym.Wrapper):
         if self.n_left < 0:
             raise OSError("the simulator\nbroke down")
         return super().step(action)
+
+
+def record_predictions(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each action of an evaluation, from now on, was asked for as a deterministic one."""
+    asked: list[bool] = []
+    predict = A2C.predict
+
+    def recorded(self: A2C, *args: Any, deterministic: bool = False, **kwargs: Any) -> Any:
+        asked.append(deterministic)
+        return predict(self, *args, deterministic=deterministic, **kwargs)
+
+    monkeypatch.setattr(A2C, "predict", recorded)
+    return asked

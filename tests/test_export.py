@@ -50,7 +50,7 @@ def test_comments_stand_before_the_entry() -> None:
 
 
 def test_comment_of_several_lines_stays_a_comment() -> None:
-    assert yaml.safe_load(zoo_yaml("E", {"policy": "MlpPolicy"}, ["study a\nE: {policy: other}"])) == {
+    assert yaml.safe_load(zoo_yaml("E", {"policy": "MlpPolicy"}, ["study a\nX: {policy: other}"])) == {
         "E": {"policy": "MlpPolicy"}
     }
 

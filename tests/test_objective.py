@@ -21,7 +21,7 @@ from sb3_hpo.objective import (
 )
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.settings import TuningSettings
-from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask
+from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, record_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,14 +93,14 @@ def test_same_params_and_seeds_give_the_same_returns(study: optuna.Study, task: 
     assert first[0] != first[1]
 
 
-def test_policy_acts_in_evaluations_as_the_task_says(study: optuna.Study, task: FakeTask) -> None:
-    acted = []
-    for task.deterministic_eval in (True, False):
-        study.enqueue_trial(PARAMS)
-        study.optimize(create_objective(task), n_trials=1)
-        acted.append(study.trials[-1].user_attrs[RUNS][0]["returns"])
-    deterministic, random = acted
-    assert deterministic != random
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_policy_acts_in_evaluations_as_the_task_says(
+    study: optuna.Study, task: FakeTask, monkeypatch: pytest.MonkeyPatch, deterministic: bool
+) -> None:
+    task.deterministic_eval = deterministic
+    asked = record_predictions(monkeypatch)
+    study.optimize(create_objective(task, [1]), n_trials=1)
+    assert set(asked) == {deterministic}
 
 
 def test_trial_is_pruned_in_its_second_training_and_keeps_what_it_did(task: FakeTask) -> None:

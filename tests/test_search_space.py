@@ -15,10 +15,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError
+from sb3_hpo.features import MLP_POLICY
 from sb3_hpo.search_space import Parameter, SearchSpace, get_argument, set_argument
-from sb3_hpo.spaces.dqn import SPACE as DQN
+from sb3_hpo.spaces.dqn import SPACE
 from sb3_hpo.transforms import Named, OutsideSpaceError, Schedule
 
+DQN = SPACE.for_features(frozenset({MLP_POLICY}))
 ZOO_DQN = Path(importlib.util.find_spec("rl_zoo3").origin).parent / "hyperparams" / "dqn.yml"
 
 
@@ -108,7 +110,7 @@ def test_dqn_defaults_are_those_of_sb3() -> None:
         ({"gradient_steps": 8}, "gradient_steps = 8"),
         ({"train_freq": [1, "episode"]}, "train_freq = "),
         ({"exploration_fraction": math.nan}, "exploration_fraction = nan"),
-        ({"learning_starts": 101}, "learning_starts = 101"),
+        ({"learning_starts": 100_000}, "learning_starts = 100000"),
         ({"policy_kwargs": {"net_arch": [8]}}, r"policy_kwargs\.net_arch = \[8\]"),
         ({"policy_kwargs": None}, ""),
     ],

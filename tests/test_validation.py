@@ -23,7 +23,7 @@ from sb3_hpo.validation import (
     validate,
     validation_study_name,
 )
-from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask
+from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, record_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -259,6 +259,16 @@ def test_training_is_the_same_for_the_same_seed(task: FakeTask) -> None:
     assert 1 <= first[0] <= MAX_EPISODE_STEPS
     assert first[1] == 200
     assert task.trained[0][0]["policy_kwargs"] == {"net_arch": [8], "activation_fn": "nn.Tanh"}
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_trained_agent_acts_as_the_task_says(
+    task: FakeTask, monkeypatch: pytest.MonkeyPatch, deterministic: bool
+) -> None:
+    task.deterministic_eval = deterministic
+    asked = record_predictions(monkeypatch)
+    train_and_evaluate(task, to_zoo(task.configuration), 1, 2)
+    assert set(asked) == {deterministic}
 
 
 def test_real_validation_trains_each_candidate_on_each_seed(storage, study: optuna.Study, task: FakeTask) -> None:

@@ -31,7 +31,7 @@ from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import default_storage, open_storage
 from sb3_hpo.study import stored_choices
-from sb3_hpo.trial_loading import configuration_of, is_ours, load_study, load_trial
+from sb3_hpo.trial_loading import is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.tuning import Tuning, check_writable
 
 if TYPE_CHECKING:
@@ -106,19 +106,20 @@ class HpoExperimentManager(ExperimentManager):
         check_pruner(settings.pruner)
         check_writable(Path(settings.log_folder))
         configuration = self._base_configuration()
-        ZooTask(self, configuration).check()
+        task = ZooTask(self, configuration)
+        task.check()
         storage = open_storage(settings.storage or default_storage(settings.log_folder))
         study = (f"study {settings.study_name!r}", stored_choices(storage, settings.study_name))
         settings = TuningSettings.from_mappings(study, *sources)
         configuration["n_timesteps"] = self.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
-        task = ZooTask(self, configuration)
+        search_space = algorithm.search_space.for_features(task.features)
         display = Display()
         display.line(
-            f"sb3-hpo {__version__} is active: search space {self.algo} ({len(algorithm.search_space)} parameters), "
+            f"sb3-hpo {__version__} is active: search space {self.algo} ({len(search_space)} parameters), "
             f"sampler {settings.sampler}, pruner {settings.pruner}",
             "bold",
         )
-        return Tuning(task, algorithm.search_space, settings, storage, display)
+        return Tuning(task, search_space, settings, storage, display)
 
     def _read_trial(self, study_name: str, number: int | str) -> tuple[dict[str, Any], dict[str, Any]]:
         study = load_study(open_storage(self.storage or default_storage(self.log_folder), create=False), study_name)
@@ -128,7 +129,7 @@ class HpoExperimentManager(ExperimentManager):
         if not is_ours(study):
             self.custom_hyperparams = {**STOCK_CONVERTER[self.algo](trial.params), **(self.custom_hyperparams or {})}
             return super().read_hyperparameters()
-        configuration = configuration_of(study, trial, self.algo)
+        configuration = trial_configuration(study, trial, self.algo)
         with tempfile.TemporaryDirectory() as folder:
             self.config = str(Path(folder) / f"trial_{trial.number}_of_{study_name}.yml")
             Path(self.config).write_text(zoo_yaml(self.env_name.gym_id, configuration, []), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import functools
 import io
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from rl_zoo3.utils import ALGOS, get_callback_list
 from sb3_contrib.common.vec_env import AsyncEval
 
 from sb3_hpo.errors import UserError, one_line
+from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
 
 if TYPE_CHECKING:
@@ -42,19 +44,52 @@ class ZooTask:
         """Have the zoo pre-process a configuration."""
         return ZooTraining(self._experiment, configuration)
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Of the configuration and of the environment's actions."""
+        from_env = {BOX_ACTIONS} if self._environment.has_box_actions else set()
+        return configuration_features(self.configuration) | from_env
+
+    @property
+    def max_episode_steps(self) -> int | None:
+        """As the environment's specification has it, wrappers included."""
+        return self._environment.max_episode_steps
+
     def check(self) -> None:
         """Build the environment and the model of the configuration tuned from, once, before anything is spent.
 
         :raises UserError: if one of them cannot be built
         """
         try:
-            self.prepare(self.configuration).create_model(seed=0).env.close()  # type: ignore[union-attr]
+            _ = self._environment
         except gym.error.Error as error:
             raise UserError(f"environment {self.env_id!r} cannot be made: {one_line(error)}") from None
         except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
             raise UserError(
                 f"{self.algo} cannot be built on {self.env_id!r} from the configuration tuned from: {one_line(error)}"
             ) from error
+
+    @functools.cached_property
+    def _environment(self) -> _Environment:
+        env = self.prepare(self.configuration).create_model(seed=0).env
+        if env is None:
+            raise RuntimeError("the model was made without its environment")
+        try:
+            spec = env.get_attr("spec", indices=0)[0]
+            return _Environment(
+                has_box_actions=isinstance(env.action_space, gym.spaces.Box),
+                max_episode_steps=None if spec is None else spec.max_episode_steps,
+            )
+        finally:
+            env.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Environment:
+    """What is known of the environment once it was built."""
+
+    has_box_actions: bool
+    max_episode_steps: int | None
 
 
 class ZooTraining:

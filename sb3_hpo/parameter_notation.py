@@ -1,0 +1,252 @@
+"""A parameter as an entry of a YAML file, and back. Declarations, never code."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from sb3_hpo import transforms
+from sb3_hpo.errors import UserError, one_line, unknown_name
+from sb3_hpo.search_space import UNSET, Parameter, SameAs
+
+if TYPE_CHECKING:
+    from sb3_hpo.algorithms import Algorithm
+    from sb3_hpo.transforms import Plain, Transform
+
+_TRANSFORMS: tuple[type, ...] = (
+    transforms.Identity,
+    transforms.ZeroAt,
+    transforms.OneMinus,
+    transforms.PowerOfTwo,
+    transforms.FractionOf,
+    transforms.Named,
+    transforms.AtLeast,
+    transforms.NetArch,
+    transforms.Schedule,
+)
+
+_ZOO_ARGUMENTS = ("noise_type", "noise_std", "normalize")
+"""Arguments that the zoo takes beside those of the model's constructor."""
+
+_KEYS = (
+    "type",
+    "low",
+    "high",
+    "log",
+    "step",
+    "choices",
+    "argument",
+    "default",
+    "transform",
+    "when",
+    "otherwise",
+    "requires",
+    "source",
+    "value",
+)
+
+
+def changed_parameter(
+    name: str, entry: object, before: Parameter | None, algorithm: Algorithm, origin: str
+) -> Parameter | None:
+    """A parameter as an entry declares or changes it; None if the entry drops it.
+
+    :param entry: None to drop it, a plain value to fix it, or a mapping of what is different
+    :param before: the parameter of that name in the space that is changed; None where there is none
+    :param origin: where the entry was read, for error messages
+    :raises UserError: naming what is wrong with the entry
+    """
+    where = f"parameter {name!r} in {origin}"
+    if entry is None:
+        if before is None:
+            raise UserError(f"{where} is to be dropped, but there is none of that name")
+        return None
+    if not isinstance(entry, Mapping):
+        entry = {"value": entry}
+    for key in entry:
+        if key not in _KEYS:
+            raise unknown_name(f"key of {where}", key, _KEYS)
+    if before is None and not {"type", "choices", "value"} & entry.keys():
+        names = [parameter.name for parameter in algorithm.search_space]
+        raise UserError(f"{unknown_name(f'parameter in {origin}', name, names)}; to add one, give its type")
+    try:
+        return _declare(name, entry, before, algorithm, where)
+    except (ValueError, TypeError) as error:
+        raise error if isinstance(error, UserError) else UserError(f"{where}: {one_line(error)}") from None
+
+
+def _declare(
+    name: str, entry: Mapping[str, Any], before: Parameter | None, algorithm: Algorithm, where: str
+) -> Parameter:
+    argument = str(entry.get("argument", before.argument if before else name))
+    signature = _check_argument(argument, algorithm, where)
+    transform = _transform(entry["transform"], where) if "transform" in entry else None
+    kept: dict[str, Any] = (
+        {field.name: getattr(before, field.name) for field in dataclasses.fields(Parameter)}
+        if before
+        else {"default": signature, "source": f"declared in {where}"}
+    )
+    given = {key: entry[key] for key in ("default", "source", "otherwise") if key in entry}
+    if isinstance(given.get("default"), Mapping) and "same_as" in given["default"]:
+        same = given["default"]
+        given["default"] = SameAs(same["same_as"], same["default"])
+    if transform is not None:
+        given["transform"] = transform
+    if "when" in entry:
+        given["when"] = {str(other): tuple(_list(values, where)) for other, values in entry["when"].items()}
+    if "requires" in entry:
+        given["requires"] = frozenset(_list(entry["requires"], where))
+    distribution = _distribution(entry, before.distribution if before else None, where)
+    return Parameter(**{**kept, **given, "name": name, "argument": argument, "distribution": distribution})
+
+
+def _check_argument(argument: str, algorithm: Algorithm, where: str) -> object:
+    """SB3's default of an argument, after checking that the model takes it."""
+    top = argument.split(".")[0]
+    taken = dict(inspect.signature(algorithm.model_class.__init__).parameters)
+    if top in taken:
+        default = taken[top].default
+        return None if default is inspect.Parameter.empty or "." in argument else default
+    if top in _ZOO_ARGUMENTS:
+        return None
+    names = [name for name in taken if name not in ("self", "env", "seed", "device", "verbose")]
+    raise UserError(f"{where}: {unknown_name(f'argument of {algorithm.model_class.__name__}', top, names)}")
+
+
+def _distribution(entry: Mapping[str, Any], before: BaseDistribution | None, where: str) -> BaseDistribution:
+    if "value" in entry:
+        return CategoricalDistribution([_plain(entry["value"], where)])
+    kind = entry.get("type", "categorical" if "choices" in entry else _KIND.get(type(before)))
+    if kind == "categorical":
+        choices = entry.get("choices", getattr(before, "choices", ()))
+        return CategoricalDistribution([_plain(choice, where) for choice in _list(choices, where)])
+    if kind not in ("int", "float"):
+        raise unknown_name(f"type of {where}", kind, ("categorical", "float", "int"))
+    log = bool(entry.get("log", getattr(before, "log", False)))
+    low, high = (_bound(entry, before, key, kind, where) for key in ("low", "high"))
+    if low > high:
+        raise UserError(f"{where}: low {low!r} is above high {high!r}")
+    if log and low <= 0:
+        raise UserError(f"{where}: low {low!r} must be above 0 on a log scale")
+    step = None if log else entry.get("step", getattr(before, "step", None))
+    if kind == "int":
+        step = 1 if step is None else int(_number(step, kind, "step", where))
+        return IntDistribution(int(low), int(high), log=log, step=step)
+    return FloatDistribution(low, high, log=log, step=None if step is None else _number(step, kind, "step", where))
+
+
+def _bound(entry: Mapping[str, Any], before: BaseDistribution | None, key: str, kind: str, where: str) -> float:
+    value = entry.get(key, getattr(before, key, None))
+    if value is None:
+        raise UserError(f"{where} has no {key!r}: give the end of its range")
+    return _number(value, kind, key, where)
+
+
+_KIND: dict[type, str] = {
+    FloatDistribution: "float",
+    IntDistribution: "int",
+    CategoricalDistribution: "categorical",
+}
+
+
+def _number(value: object, kind: str, key: str, where: str) -> float:
+    """A number, a whole one where the parameter takes no other. YAML reads 1e-5, without a dot, as text."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(cast("str", value))
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or (kind == "int" and number != int(number)):
+        raise UserError(f"{where}: {key} is {value!r}, it must be a {'whole ' if kind == 'int' else ''}number")
+    return int(number) if kind == "int" else number
+
+
+def _plain(value: object, where: str) -> Plain:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise UserError(f"{where}: {value!r} is no plain value: name it, and give its meaning in 'transform'")
+
+
+def _list(value: object, where: str) -> Sequence[Any]:
+    if isinstance(value, (list, tuple)):
+        return value
+    raise UserError(f"{where}: {value!r} must be a list")
+
+
+def to_entry(parameter: Parameter) -> dict[str, Any]:
+    """The entry that declares all of a parameter."""
+    entry: dict[str, Any] = {}
+    d = parameter.distribution
+    if isinstance(d, CategoricalDistribution):
+        entry.update(type="categorical", choices=list(d.choices))
+    elif isinstance(d, (FloatDistribution, IntDistribution)):
+        entry.update(type=_KIND[type(d)], low=d.low, high=d.high)
+        if d.log:
+            entry["log"] = True
+        elif d.step not in (None, 1):
+            entry["step"] = d.step
+    entry["argument"] = parameter.argument
+    default = parameter.default
+    if isinstance(default, SameAs):
+        default = {"same_as": default.argument, "default": default.default}
+    entry["default"] = default
+    if not isinstance(parameter.transform, transforms.Identity):
+        entry["transform"] = _transform_entry(parameter.transform)
+    if parameter.when:
+        entry["when"] = {other: list(values) for other, values in parameter.when.items()}
+    if parameter.otherwise is not UNSET:
+        entry["otherwise"] = parameter.otherwise
+    if parameter.requires:
+        entry["requires"] = sorted(parameter.requires)
+    entry["source"] = parameter.source
+    return entry
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+_TRANSFORM_OF = {_snake(kind.__name__): kind for kind in _TRANSFORMS}
+
+
+def _transform_entry(transform: Transform) -> object:
+    name = _snake(type(transform).__name__)
+    if name not in _TRANSFORM_OF:
+        raise UserError(f"transform {transform!r} has no name in YAML")
+    values = {
+        field.name: _as_yaml(getattr(transform, field.name)) for field in dataclasses.fields(cast("Any", transform))
+    }
+    return {name: values} if values else name
+
+
+def _as_yaml(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _as_yaml(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_yaml(entry) for entry in value]
+    return value
+
+
+def _transform(entry: object, where: str) -> Transform:
+    name, values = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (entry, {})
+    if name not in _TRANSFORM_OF:
+        raise unknown_name(f"transform of {where}", name, _TRANSFORM_OF)
+    kind = _TRANSFORM_OF[cast("str", name)]
+    fields = [field.name for field in dataclasses.fields(kind)]
+    if not isinstance(values, Mapping):
+        raise UserError(f"{where}: transform {name!r} takes a mapping of {', '.join(fields)}, not {values!r}")
+    for key in values:
+        if key not in fields:
+            raise unknown_name(f"entry of transform {name!r} of {where}", key, fields)
+    made = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return cast("Transform", made)
