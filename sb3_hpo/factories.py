@@ -56,8 +56,8 @@ def build(
             warnings.simplefilter("ignore", ExperimentalWarning)
             return make(**keywords)
     except (TypeError, ValueError) as error:
-        shown = ", ".join(f"{key} {value!r}" for key, value in keywords.items() if key != fixed) or "no options"
-        raise UserError(f"{kind} {name!r} does not take {shown}: {one_line(error)}") from error
+        shown = ", ".join(f"{key} {value!r}" for key, value in (given or keywords).items() if key != fixed)
+        raise UserError(f"{kind} {name!r} does not take {shown or 'no options'}: {one_line(error)}") from error
 
 
 def check_keywords(kind: str, name: str, make: Callable[..., Any], given: Mapping[str, Any], fixed: str = "") -> None:

@@ -151,13 +151,13 @@ def _none(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
 
 def _median(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
     pruner = _warming_up("median", optuna.pruners.MedianPruner, scale, kwargs, n_startup_trials=scale.n_startup_trials)
-    return LatestOfLaterSeeds(pruner, scale)
+    return LatestOfLaterSeeds(pruner, scale) if scale.n_seeds > 1 else pruner
 
 
 def _percentile(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
     preset = {"percentile": 25.0, "n_startup_trials": scale.n_startup_trials}
     pruner = _warming_up("percentile", optuna.pruners.PercentilePruner, scale, kwargs, **preset)
-    return LatestOfLaterSeeds(pruner, scale)
+    return LatestOfLaterSeeds(pruner, scale) if scale.n_seeds > 1 else pruner
 
 
 def _threshold(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
