@@ -46,6 +46,7 @@ def samples(name: str, seed: int, n_startup_trials: int = 3, n_trials: int = 6) 
     space = FINITE if name == "brute-force" else SPACE
     sampler = create(name, space=space, seed=seed, n_startup_trials=n_startup_trials)
     study = optuna.create_study(direction="maximize", sampler=sampler)
+    n_trials = 4 if name == "gp" else n_trials
     study.optimize(lambda trial: -abs(next(iter(space.suggest(trial).values())) - 0.01), n_trials=n_trials)
     return [trial.params for trial in study.trials]
 
