@@ -134,7 +134,7 @@ class TrialEvalCallback(EvalCallback):
 
         Its step would be one of the next seed's.
         """
-        return self._intervals_done * self.eval_freq > int(self.locals.get("total_timesteps", math.inf) or 0)
+        return self._intervals_done * self.eval_freq > float(self.locals.get("total_timesteps", math.inf))
 
     def _check_finite(self) -> None:
         if not math.isfinite(self.last_mean_reward):

@@ -39,9 +39,10 @@ def _run(words: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"sb3-hpo {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("tune", help="search, validate on fresh seeds, export", add_help=False)
+    commands.add_parser("spaces", help="list the algorithms, show a search space", add_help=False)
     commands.add_parser("train", help="train as rl_zoo3 train does, with this plugin loaded", add_help=False)
     args = parser.parse_args(words[:1])
-    return {"tune": _tune, "train": _train}[args.command](words[1:])
+    return {"tune": _tune, "train": _train, "spaces": _spaces}[args.command](words[1:])
 
 
 def _tune(words: list[str]) -> int:
@@ -60,6 +61,35 @@ def _train(words: list[str]) -> int:
 
     args = _parse(train_parser(), words)
     arguments.run_zoo_training(args)
+    return 0
+
+
+def _spaces(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="sb3-hpo spaces", description="List the algorithms that can be tuned, or show the search space of one."
+    )
+    parser.add_argument("algo", nargs="?", help="Algorithm whose search space is shown")
+    parser.add_argument(
+        "--format",
+        choices=("table", "yaml"),
+        default="table",
+        help="yaml prints the space in the form that sb3-hpo tune --search-space reads",
+    )
+    args = parser.parse_args(words)
+
+    from sb3_hpo.algorithms import get_algorithm
+    from sb3_hpo.console import create_console
+    from sb3_hpo.space_files import to_yaml
+    from sb3_hpo.space_table import algorithms_table, space_table
+
+    if args.algo is None:
+        create_console().print(algorithms_table())
+        return 0
+    space = get_algorithm(args.algo).search_space
+    if args.format == "yaml":
+        sys.stdout.write(to_yaml(space))
+    else:
+        create_console().print(space_table(space), soft_wrap=False)
     return 0
 
 
@@ -124,6 +154,9 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     from sb3_hpo.settings import TuningSettings
 
     group = parser.add_argument_group("options of sb3-hpo")
+    group.add_argument(
+        "--search-space", metavar="FILE", help="YAML file that changes the search space (sb3-hpo spaces)"
+    )
     for option, kind, text in (
         ("--timeout", float, "Seconds for search and validation together (default: 1200 without another budget)"),
         ("--n-seeds", int, "Tuning seeds that every trial is trained on"),

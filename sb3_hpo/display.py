@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from sb3_hpo.console import create_console
 from sb3_hpo.objective import FAILURE, RUNS, was_interrupted
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.console import Console
+
     from sb3_hpo.result import TuningResult
     from sb3_hpo.validation import Candidate, Validated
-
-LINE_WIDTH = 140
-"""Characters that a line may have where the output is no terminal, which would say how many it shows."""
 
 _STYLE = {TrialState.COMPLETE: "green", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 
@@ -32,7 +31,7 @@ class Display:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or _console()
+        self._console = console or create_console()
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._best: float | None = None
@@ -107,13 +106,6 @@ class Display:
     def _advance(self, status: str) -> None:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, status=status)
-
-
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = LINE_WIDTH
-    return console
 
 
 class _TimeLeftColumn(TextColumn):

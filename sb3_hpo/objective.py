@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 
-from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
+from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.errors import one_line
+from sb3_hpo.evaluation import eval_callback_class
 from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.scores import carry_forward, mean_last
 from sb3_hpo.search_space import Budget
@@ -118,7 +119,7 @@ class Objective:
             eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
             environments.callback(eval_env.close)
             log_path = self._log_path(trial, run["seed"])
-            evaluation = TrialEvalCallback(
+            evaluation = eval_callback_class(model)(
                 eval_env,
                 trial,
                 best_model_save_path=log_path,

@@ -52,9 +52,13 @@ _KEYS = (
     "when",
     "otherwise",
     "requires",
+    "widened",
     "source",
     "value",
 )
+
+
+_RANGE_KEYS = {"type", "low", "high", "log", "step", "choices", "value"}
 
 
 def changed_parameter(
@@ -107,8 +111,27 @@ def _declare(
         given["when"] = {str(other): tuple(_list(values, where)) for other, values in entry["when"].items()}
     if "requires" in entry:
         given["requires"] = frozenset(_list(entry["requires"], where))
+    if "widened" in entry:
+        given["widened"] = {str(f): _distribution(r, None, where) for f, r in entry["widened"].items()}
+    elif _RANGE_KEYS & entry.keys():
+        given["widened"] = {}  # A range that was edited holds for every task.
     distribution = _distribution(entry, before.distribution if before else None, where)
-    return Parameter(**{**kept, **given, "name": name, "argument": argument, "distribution": distribution})
+    changed = Parameter(**{**kept, **given, "name": name, "argument": argument, "distribution": distribution})
+    _check_names(changed, where)
+    return changed
+
+
+def _check_names(parameter: Parameter, where: str) -> None:
+    """Check that the choices of a parameter that are names have a meaning."""
+    d = parameter.distribution
+    if isinstance(parameter.transform, (transforms.Named, transforms.NetArch)) and isinstance(
+        d, CategoricalDistribution
+    ):
+        try:
+            for choice in d.choices:
+                parameter.transform.forward(choice, {})
+        except transforms.OutsideSpaceError as error:
+            raise UserError(f"{where}: {error}; more names go into 'transform'") from None
 
 
 def _check_argument(argument: str, algorithm: Algorithm, where: str) -> object:
@@ -185,16 +208,7 @@ def _list(value: object, where: str) -> Sequence[Any]:
 
 def to_entry(parameter: Parameter) -> dict[str, Any]:
     """The entry that declares all of a parameter."""
-    entry: dict[str, Any] = {}
-    d = parameter.distribution
-    if isinstance(d, CategoricalDistribution):
-        entry.update(type="categorical", choices=list(d.choices))
-    elif isinstance(d, (FloatDistribution, IntDistribution)):
-        entry.update(type=_KIND[type(d)], low=d.low, high=d.high)
-        if d.log:
-            entry["log"] = True
-        elif d.step not in (None, 1):
-            entry["step"] = d.step
+    entry = _range_entry(parameter.distribution)
     entry["argument"] = parameter.argument
     default = parameter.default
     if isinstance(default, SameAs):
@@ -208,7 +222,22 @@ def to_entry(parameter: Parameter) -> dict[str, Any]:
         entry["otherwise"] = parameter.otherwise
     if parameter.requires:
         entry["requires"] = sorted(parameter.requires)
+    if parameter.widened:
+        entry["widened"] = {feature: _range_entry(wider) for feature, wider in parameter.widened.items()}
     entry["source"] = parameter.source
+    return entry
+
+
+def _range_entry(d: BaseDistribution) -> dict[str, Any]:
+    if isinstance(d, CategoricalDistribution):
+        return {"type": "categorical", "choices": list(d.choices)}
+    if not isinstance(d, (FloatDistribution, IntDistribution)):
+        raise TypeError(f"distribution {d!r} has no notation")
+    entry: dict[str, Any] = {"type": _KIND[type(d)], "low": d.low, "high": d.high}
+    if d.log:
+        entry["log"] = True
+    elif d.step not in (None, 1):
+        entry["step"] = d.step
     return entry
 
 
@@ -224,7 +253,9 @@ def _transform_entry(transform: Transform) -> object:
     if name not in _TRANSFORM_OF:
         raise UserError(f"transform {transform!r} has no name in YAML")
     values = {
-        field.name: _as_yaml(getattr(transform, field.name)) for field in dataclasses.fields(cast("Any", transform))
+        field.name: _as_yaml(value)
+        for field in dataclasses.fields(cast("Any", transform))
+        if (value := getattr(transform, field.name)) not in (None, ())
     }
     return {name: values} if values else name
 

@@ -127,8 +127,9 @@ class Parameter:
         """
         d = self.distribution
         if isinstance(d, CategoricalDistribution):
-            if value in d.choices:
-                return value
+            for choice in d.choices:
+                if _is_same(value, choice):
+                    return choice
         elif isinstance(d, (FloatDistribution, IntDistribution)) and isinstance(value, (int, float)):
             on_range = _onto_range(value, d)
             if on_range is not None:
@@ -166,13 +167,21 @@ class SearchSpace:
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
+        arguments: set[str] = set()
         for parameter in self.parameters:
             if parameter.name in seen:
                 raise UserError(f"parameter {parameter.name!r} is declared twice")
             for other in parameter.when:
                 if other not in seen:
                     raise UserError(f"parameter {parameter.name!r} depends on {other!r}: declare that one before it")
+            referred = getattr(parameter.transform, "argument", None)
+            if referred is not None and referred not in arguments:
+                raise UserError(
+                    f"parameter {parameter.name!r} is relative to {referred!r}, which no parameter before it sets: "
+                    "declare one, or leave this one out too"
+                )
             seen.add(parameter.name)
+            arguments.add(parameter.argument)
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)
@@ -310,6 +319,12 @@ def _argument_of(parameter: Parameter, hyperparams: Mapping[str, Any]) -> object
     if isinstance(default, SameAs):
         default = get_argument(hyperparams, default.argument, default.default)
     return get_argument(hyperparams, parameter.argument, default)
+
+
+def _is_same(value: Plain, choice: Plain) -> bool:
+    if isinstance(value, float) and isinstance(choice, (int, float)):
+        return math.isclose(value, choice, rel_tol=_ROUNDING)
+    return value == choice
 
 
 def _onto_range(value: float, d: FloatDistribution | IntDistribution) -> int | float | None:

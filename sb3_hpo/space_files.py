@@ -71,8 +71,12 @@ def edited_space(algo: str, algorithm: Algorithm, content: object, origin: str) 
     for name, entry in entries.items():
         changed = changed_parameter(str(name), entry, known.get(str(name)), algorithm, origin)
         known = {k: v for k, v in known.items() if k != name} if changed is None else {**known, str(name): changed}
-    parameters = tuple(_without_dropped_conditions(list(known.values())))
-    return dataclasses.replace(algorithm.search_space, parameters=parameters)
+    dropped = {str(name) for name, entry in entries.items() if entry is None}
+    parameters = tuple(_without_what_depends_on_dropped(list(known.values()), dropped))
+    try:
+        return dataclasses.replace(algorithm.search_space, parameters=parameters)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from None
 
 
 def to_content(space: SearchSpace) -> dict[str, Any]:
@@ -85,12 +89,16 @@ def to_yaml(space: SearchSpace) -> str:
     return yaml.dump(to_content(space), Dumper=_FlowDumper, sort_keys=False, width=110)
 
 
-def _without_dropped_conditions(parameters: list[Parameter]) -> list[Parameter]:
-    """Parameters whose condition was dropped or comes later cannot be decided on: they are always part of it."""
-    names = {parameter.name for parameter in parameters}
-    return [
-        dataclasses.replace(p, when={other: v for other, v in p.when.items() if other in names}) for p in parameters
-    ]
+def _without_what_depends_on_dropped(parameters: list[Parameter], dropped: set[str]) -> list[Parameter]:
+    """Whether a parameter applies cannot be told without the one that it depends on: both go."""
+    kept: list[Parameter] = []
+    gone = set(dropped)
+    for parameter in parameters:
+        if gone & parameter.when.keys():
+            gone.add(parameter.name)
+        else:
+            kept.append(parameter)
+    return kept
 
 
 class _FlowDumper(yaml.SafeDumper):

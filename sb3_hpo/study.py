@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.pruners import PruningScale, compares_seeds, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.seeds import sampler_seed, tuning_seeds
+from sb3_hpo.space_files import to_content
 from sb3_hpo.storage import redacted, study_names
 from sb3_hpo.transforms import OutsideSpaceError
 
@@ -36,6 +38,9 @@ STEP = "step"
 ENVIRONMENT_STEPS = "environment steps"
 SEEDS = "seeds"
 
+VALIDATION_SUFFIX = "-validation"
+"""What the name of the study that holds another study's validation ends with."""
+
 ORIGIN = "origin"
 """Trial attribute: where a configuration that was not sampled comes from."""
 
@@ -54,6 +59,7 @@ class StudyDescription:
     :param n_timesteps: environment steps of one training
     :param n_evaluations: evaluations during one training
     :param n_eval_episodes: episodes of one evaluation
+    :param search_space: what is sampled, as the content of a search-space file; None if it has no notation
     :param version: version of sb3-hpo that made the study
     :param command: command that made the study
     """
@@ -66,6 +72,7 @@ class StudyDescription:
     n_timesteps: int
     n_evaluations: int
     n_eval_episodes: int
+    search_space: dict[str, Any] | None
     version: str
     command: str
 
@@ -85,6 +92,11 @@ class StudyDescription:
             raise UserError(
                 f"study {study_name!r} trains each trial on n_seeds {len(self.tuning_seeds)}, this command asks for "
                 f"{len(other.tuning_seeds)}: give the same, or another --study-name"
+            )
+        if self.search_space != other.search_space:
+            raise UserError(
+                f"study {study_name!r} samples from another search space than this command: leave --search-space out, "
+                "or give another --study-name"
             )
         keys = sorted(self.configuration.keys() | other.configuration.keys())
         for key in keys:
@@ -112,7 +124,7 @@ def read_description(study: optuna.Study, study_name: str) -> StudyDescription:
     return StudyDescription(**stored)
 
 
-def describe(task: Task, settings: TuningSettings) -> StudyDescription:
+def describe(task: Task, space: SearchSpace, settings: TuningSettings) -> StudyDescription:
     """The description of the study that a command asks for."""
     return StudyDescription(
         algo=task.algo,
@@ -123,6 +135,7 @@ def describe(task: Task, settings: TuningSettings) -> StudyDescription:
         n_timesteps=int(task.configuration["n_timesteps"]),
         n_evaluations=settings.n_evaluations,
         n_eval_episodes=settings.n_eval_episodes,
+        search_space=_storable(space),
         version=__version__,
         command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
     )
@@ -148,7 +161,7 @@ def open_study(
 
     :raises UserError: if a study of that name exists but is about something else, or if sampler or pruner cannot work
     """
-    wanted = describe(task, settings)
+    wanted = describe(task, space, settings)
     _sampler(settings, space, settings.seed, 0)
     pruner = create_pruner(
         settings.pruner,
@@ -196,6 +209,21 @@ def _check_step(study: optuna.Study, settings: TuningSettings) -> None:
 def new_study_name(task: Task) -> str:
     """A name for a new study that says what it tunes and when it began."""
     return f"{task.algo}_{task.env_id.replace('/', '-')}_{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def stored_space(storage: BaseStorage, study_name: str | None) -> dict[str, Any] | None:
+    """The search space of a study to go on with, as the content of a search-space file; None for a new study."""
+    if study_name is None or study_name not in study_names(storage):
+        return None
+    return read_description(optuna.load_study(study_name=study_name, storage=storage), study_name).search_space
+
+
+def _storable(space: SearchSpace) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(json.dumps(to_content(space)))
+    except (UserError, TypeError):
+        return None
+    return content
 
 
 def _enqueue_default(study: optuna.Study, task: Task, space: SearchSpace) -> None:

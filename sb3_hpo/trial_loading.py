@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.objective import HYPERPARAMS
 from sb3_hpo.storage import study_names
-from sb3_hpo.study import DESCRIPTION, read_description
+from sb3_hpo.study import DESCRIPTION, VALIDATION_SUFFIX, read_description
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -27,7 +27,7 @@ def load_study(storage: BaseStorage, study_name: str) -> optuna.Study:
     """
     names = study_names(storage)
     if study_name not in names:
-        raise unknown_name("study", study_name, names)
+        raise unknown_name("study", study_name, [name for name in names if not name.endswith(VALIDATION_SUFFIX)])
     return optuna.load_study(study_name=study_name, storage=storage)
 
 

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 from optuna.trial import TrialState
-from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import sync_envs_normalization
 
 from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import from_zoo, merge, to_zoo
+from sb3_hpo.evaluation import evaluate_agent
 from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments, configuration_of
 from sb3_hpo.scores import bootstrap_interval, iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
+from sb3_hpo.study import VALIDATION_SUFFIX
 from sb3_hpo.transforms import OutsideSpaceError, Plain
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
 
 def validation_study_name(study_name: str) -> str:
     """Name of the study that holds the validation of a study."""
-    return f"{study_name}-validation"
+    return study_name + VALIDATION_SUFFIX
 
 
 def validate(
@@ -208,13 +209,7 @@ def train_and_evaluate(
             raise TrialInterruptedError("stopped from outside before the training ended")
         if model.get_vec_normalize_env() is not None and model.env is not None:
             sync_envs_normalization(model.env, eval_env)
-        returns, _ = evaluate_policy(
-            model,
-            eval_env,
-            n_eval_episodes=n_episodes,
-            deterministic=task.deterministic_eval,
-            return_episode_rewards=True,
-        )
+        returns = evaluate_agent(model, eval_env, n_episodes, deterministic=task.deterministic_eval)
     score = float(np.mean(returns))
     if not math.isfinite(score):
         raise FloatingPointError(f"the trained agent has a mean return of {score}")

@@ -9,7 +9,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from rich.console import Console
 
-from sb3_hpo.display import LINE_WIDTH, Display
+from sb3_hpo.console import LINE_WIDTH
+from sb3_hpo.display import Display
 from sb3_hpo.objective import FAILURE, RUNS
 from tests.test_result import BETTER, create_result, default, validated
 

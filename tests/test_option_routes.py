@@ -8,7 +8,7 @@ import pytest
 
 from sb3_hpo.cli import tune_parser
 from sb3_hpo.plugin.arguments import given_options, to_settings, zoo_parser
-from sb3_hpo.plugin.experiment import HPO_KEY, _hpo_block
+from sb3_hpo.plugin.preparation import HPO_KEY, _hpo_block
 from sb3_hpo.settings import TuningSettings
 
 if TYPE_CHECKING:

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.space_files import edited_space
+from sb3_hpo.space_table import markdown_table
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -30,10 +33,11 @@ def test_the_hand_written_objective_runs(capsys):
 
 
 def test_the_example_of_an_algorithm_is_one():
-    example = next(block for block in blocks("python") if "ALGORITHM" in block)
+    example = next(block for block in blocks("python") if "ALGORITHM = " in block)
     namespace: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), namespace)
-    assert namespace["ALGORITHM"].search_space.to_hyperparams({"learning_rate": 1e-3}) == {"learning_rate": 1e-3}
+    hyperparams = namespace["ALGORITHM"].search_space.to_hyperparams({"learning_rate": 1e-3, "batch_size_pow": 5})
+    assert hyperparams == {"learning_rate": 1e-3, "batch_size": 32}
 
 
 @pytest.mark.parametrize("command", commands("sb3-hpo tune"))
@@ -42,6 +46,22 @@ def test_commands_of_sb3_hpo_are_accepted(command):
     from sb3_hpo.plugin.arguments import given_options, to_settings
 
     TuningSettings.from_mappings(("README", to_settings(given_options(tune_parser(), shlex.split(command)[2:]))))
+
+
+@pytest.mark.parametrize("command", commands("sb3-hpo train"))
+def test_training_commands_are_accepted(command):
+    from sb3_hpo.cli import train_parser
+
+    assert train_parser().parse_args(shlex.split(command)[2:]).trial_id in (0, "best")
+
+
+@pytest.mark.parametrize("command", commands("sb3-hpo spaces"))
+def test_space_commands_run(command, capsys):
+    from sb3_hpo.cli import main
+
+    assert main(shlex.split(command.partition(">")[0])[1:]) == 0
+    printed = capsys.readouterr().out
+    assert ("learning_rate" if "dqn" in command else "ppo_mask") in printed
 
 
 @pytest.mark.parametrize("command", commands("rl_zoo3 train") + commands("python -m rl_zoo3.train"))
@@ -64,6 +84,16 @@ def test_every_option_in_the_table_has_the_default_that_it_says():
             assert default.strip("` ") == str(value), option
 
 
-def test_the_yaml_block_sets_options():
-    (block,) = blocks("yaml")
-    assert TuningSettings.from_mappings(("README", yaml.safe_load(block)["hpo"])).n_seeds == 3
+def test_the_yaml_blocks_are_accepted():
+    options, space = blocks("yaml")
+    assert TuningSettings.from_mappings(("README", yaml.safe_load(options)["hpo"])).n_seeds == 3
+    edited = edited_space("dqn", get_algorithm("dqn"), yaml.safe_load(space), "README")
+    names = [parameter.name for parameter in edited]
+    assert "buffer_size" not in names
+    assert "max_grad_norm" in names
+
+
+def test_the_table_of_algorithms_is_that_of_the_declarations():
+    """To renew it: python -c "from sb3_hpo.space_table import markdown_table; print(markdown_table())"."""
+    in_readme = README.partition("<!-- spaces -->\n")[2].partition("<!-- /spaces -->")[0]
+    assert in_readme == markdown_table()

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 from rl_zoo3.utils import ALGOS, get_callback_list
+from sb3_contrib.common.maskable.utils import is_masking_supported
 from sb3_contrib.common.vec_env import AsyncEval
 
 from sb3_hpo.errors import UserError, one_line
+from sb3_hpo.evaluation import uses_masks
 from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
 
@@ -62,6 +64,8 @@ class ZooTask:
         """
         try:
             _ = self._environment
+        except UserError:
+            raise
         except gym.error.Error as error:
             raise UserError(f"environment {self.env_id!r} cannot be made: {one_line(error)}") from None
         except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
@@ -71,10 +75,16 @@ class ZooTask:
 
     @functools.cached_property
     def _environment(self) -> _Environment:
-        env = self.prepare(self.configuration).create_model(seed=0).env
+        model = self.prepare(self.configuration).create_model(seed=0)
+        env = model.env
         if env is None:
             raise RuntimeError("the model was made without its environment")
         try:
+            if uses_masks(model) and not is_masking_supported(env):
+                raise UserError(
+                    f"environment {self.env_id!r} has no method action_masks, which {self.algo} needs: add one, "
+                    "or choose ppo"
+                )
             spec = env.get_attr("spec", indices=0)[0]
             return _Environment(
                 has_box_actions=isinstance(env.action_space, gym.spaces.Box),

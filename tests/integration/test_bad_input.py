@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from sb3_hpo.cli import main
+from tests.integration.in_process import run_command
 
 FILES = {
+    "no_space.yml": "- 1",
+    "tag_space.yml": "parameters: !!python/object/apply:pathlib.Path ['hacked']\n",
+    "near_space.yml": "parameters: {learning_rat: {low: 1}}",
+    "range_space.yml": "parameters: {learning_rate: {low: 1, high: 0.1}}",
+    "argument_space.yml": "parameters: {tua: {type: float, low: 0.1, high: 1}}",
+    "hpo_space.yml": (
+        "hpo: {search_space: {parameters: {net_arch: huge}}}\nCartPole-v1: {policy: MlpPolicy, n_timesteps: 100}\n"
+    ),
     "empty.yml": "",
     "broken.yml": "CartPole-v1: [",
     "list.yml": "- 1",
@@ -66,6 +74,15 @@ MISTAKES = [
     (["-params", "hpo:3"], ["-params hpo must be a mapping", "3"]),
     (["-params", "no_such_argument:3"], ["unexpected keyword argument 'no_such_argument'"]),
     (["-params", "learning_rate"], ["write -params"]),
+    (["--search-space", "missing.yml"], ["'missing.yml'", "No such file"]),
+    (["--search-space", "no_space.yml"], ["'no_space.yml'", "must be a mapping"]),
+    (["--search-space", "tag_space.yml"], ["'tag_space.yml' is no valid YAML"]),
+    (["--search-space", "near_space.yml"], ["'learning_rat'", "did you mean 'learning_rate'"]),
+    (["--search-space", "range_space.yml"], ["low 1.0 is above high 0.1"]),
+    (["--search-space", "argument_space.yml"], ["'tua'", "did you mean 'tau'"]),
+    (["-conf", "hpo_space.yml"], ["'huge'", "hpo_space.yml"]),
+    (["--algo", "ppo_mask"], ["action_masks"]),
+    (["--algo", "sac"], ["CartPole-v1", "action spaces"]),
     (["--no-such-option"], ["--no-such-option"]),
 ]
 
@@ -76,10 +93,7 @@ def test_a_mistake_is_told_in_one_line(options, expected, tmp_path, monkeypatch,
     for name, text in FILES.items():
         Path(name).write_text(text)
     Path("a_file").write_text("")
-    try:
-        exit_code = main(["tune", "--n-trials", "1", "-n", "100", *options])
-    except SystemExit as stop:
-        exit_code = stop.code
+    exit_code = run_command(["tune", "--n-trials", "1", "-n", "100", *options])
     error = capsys.readouterr().err
     assert exit_code == 2
     assert error.startswith("sb3-hpo: error: ")
@@ -92,8 +106,29 @@ def test_a_mistake_is_told_in_one_line(options, expected, tmp_path, monkeypatch,
 
 def test_a_password_is_not_repeated(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit):
-        main(["tune", "--n-trials", "1", "-n", "100", "--storage", "nosuchdb://user:s3cret@host/study"])
+    assert run_command(["tune", "--n-trials", "1", "-n", "100", "--storage", "nosuchdb://user:s3cret@host/s"]) == 2
     printed = capsys.readouterr()
     assert "user:***@host" in printed.err
     assert "s3cret" not in printed.err + printed.out
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--study-name", "s", "--trial-id", "7"], ["no trial 7", "0 to 0"]),
+        (["--study-name", "t", "--trial-id", "0"], ["unknown study 't'", "known: s"]),
+        (["--study-name", "s", "--trial-id", "0", "--algo", "qrdqn"], ["tunes 'dqn', not 'qrdqn'"]),
+        (["--study-name", "s", "--trial-id", "best", "--storage", "sqlite:///no.db"], ["'no.db' does not exist"]),
+        (["--study-name", "s", "--trial-id", "first"], ["--trial-id", "'first'"]),
+    ],
+)
+def test_a_trial_that_is_not_there_is_never_silently_the_default(options, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    budget = ["-n", "100", "--n-trials", "1", "--n-validation-seeds", "0"]
+    assert run_command(["tune", "--study-name", "s", *budget]) == 0
+    capsys.readouterr()
+    assert run_command(["train", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    for text in expected:
+        assert text in error

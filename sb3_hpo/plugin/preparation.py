@@ -1,0 +1,166 @@
+"""From the zoo's arguments and a configuration file to a tuning that is ready to run: all checks come here."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium as gym
+import optuna
+import yaml
+
+from sb3_hpo._version import __version__
+from sb3_hpo.algorithms import get_algorithm
+from sb3_hpo.configuration import from_zoo
+from sb3_hpo.display import Display
+from sb3_hpo.errors import UserError, one_line
+from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, zoo_parser
+from sb3_hpo.plugin.task import ZooTask
+from sb3_hpo.pruners import check_pruner
+from sb3_hpo.samplers import check_sampler
+from sb3_hpo.settings import TuningSettings
+from sb3_hpo.space_files import edited_space, read_space_file
+from sb3_hpo.storage import default_storage, open_storage
+from sb3_hpo.study import stored_choices, stored_space
+from sb3_hpo.tuning import Tuning, check_writable
+
+if TYPE_CHECKING:
+    from rl_zoo3.exp_manager import ExperimentManager
+
+HPO_KEY = "hpo"
+"""Where this project's options stand in ``-params`` and in a configuration file: ``hpo:dict(n_seeds=3)``."""
+
+SPACE_KEY = "search_space"
+"""Option that changes the search space: the path of a file, or the content of one."""
+
+
+def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
+    """A tuning of what the zoo was asked to optimize, with everything checked that can be without training.
+
+    :param experiment: the zoo's manager
+    :param hpo_params: what ``-params`` gives under :data:`HPO_KEY`
+    :raises UserError: for the first thing that is wrong
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    _check_zoo_options(experiment)
+    algorithm = get_algorithm(experiment.algo)
+    options = _Options.read(experiment, hpo_params)
+    settings = options.settings()
+    check_sampler(settings.sampler)
+    check_pruner(settings.pruner)
+    check_writable(Path(settings.log_folder))
+    configuration = _base_configuration(experiment)
+    space, origin = options.space()
+    if space is not None:
+        edited_space(experiment.algo, algorithm, space, origin)
+    task = ZooTask(experiment, configuration)
+    task.check()
+
+    storage = open_storage(settings.storage or default_storage(settings.log_folder))
+    settings = options.settings(stored_choices(storage, settings.study_name))
+    experiment.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
+    configuration["n_timesteps"] = experiment.n_timesteps
+    if space is None:
+        space, origin = stored_space(storage, settings.study_name), f"study {settings.study_name!r}"
+    search_space = algorithm.search_space
+    if space is not None:
+        search_space = edited_space(experiment.algo, algorithm, space, origin)
+    for_task = search_space.for_features(task.features)
+    display = Display()
+    display.line(
+        f"sb3-hpo {__version__} is active: search space {experiment.algo} ({len(for_task)} parameters), "
+        f"sampler {settings.sampler}, pruner {settings.pruner}",
+        "bold",
+    )
+    return Tuning(task, for_task, settings, storage, display)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    """What was given of the project's own options, and where, the weakest first."""
+
+    sources: tuple[tuple[str, object], ...]
+
+    @classmethod
+    def read(cls, experiment: ExperimentManager, hpo_params: object) -> _Options:
+        given: Mapping[str, object] | None = getattr(experiment.args, GIVEN_OPTIONS, None)
+        if given is None:
+            given = given_options(zoo_parser(), sys.argv[1:])
+        settings = {**to_settings(given), "seed": experiment.seed}
+        if given.get(SPACE_KEY) is not None:
+            settings[SPACE_KEY] = given[SPACE_KEY]
+        return cls(
+            (
+                (f"the hpo block of {experiment.config}", _hpo_block(experiment.args.conf_file)),
+                ("the options", settings),
+                ("-params hpo", hpo_params),
+            )
+        )
+
+    def settings(self, stored: Mapping[str, object] | None = None) -> TuningSettings:
+        """The settings; ``stored`` holds those of a study to go on with, which need not be repeated."""
+        without_space = [
+            (origin, {k: v for k, v in source.items() if k != SPACE_KEY} if isinstance(source, Mapping) else source)
+            for origin, source in self.sources
+        ]
+        return TuningSettings.from_mappings(("the study", stored or {}), *without_space)
+
+    def space(self) -> tuple[object, str]:
+        """What changes the search space and where it was given; None if nothing does."""
+        for origin, source in reversed(self.sources):
+            content = source.get(SPACE_KEY) if isinstance(source, Mapping) else None
+            if isinstance(content, str):
+                return read_space_file(content), f"search space {content!r}"
+            if content is not None:
+                return content, f"{SPACE_KEY} in {origin}"
+        return None, ""
+
+
+def _check_zoo_options(experiment: ExperimentManager) -> None:
+    if experiment.continue_training:
+        raise UserError(f"--trained-agent {experiment.trained_agent!r} cannot be tuned: leave it out when optimizing")
+    if experiment.n_jobs != 1:
+        raise UserError(
+            f"--n-jobs is {experiment.n_jobs}, it must be 1: for more processes start the same command several times "
+            "with the same --storage and --study-name"
+        )
+
+
+def _base_configuration(experiment: ExperimentManager) -> dict[str, Any]:
+    env_id = experiment.env_name.gym_id
+    try:
+        _, hyperparams = experiment.read_hyperparameters()
+    except gym.error.Error as error:
+        raise UserError(f"environment {env_id!r} cannot be made: {one_line(error)}") from None
+    except ValueError as error:
+        raise UserError(f"{error}: add an entry for it, or one named 'default'") from None
+    if not isinstance(hyperparams, Mapping):
+        raise UserError(f"the entry for {env_id} in {experiment.config} is no mapping")
+    configuration = from_zoo(hyperparams)
+    if "n_timesteps" not in configuration and experiment.n_timesteps <= 0:
+        raise UserError(f"{experiment.config} names no n_timesteps: give -n STEPS")
+    configuration.setdefault("n_timesteps", experiment.n_timesteps)
+    return configuration
+
+
+def _hpo_block(config: str | None) -> object:
+    if config is None or not config.endswith((".yml", ".yaml")):
+        return {}
+    try:
+        content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"configuration file {config!r} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"configuration file {config!r} is no valid YAML: {one_line(error)}") from None
+    if not isinstance(content, Mapping):
+        raise UserError(
+            f"configuration file {config!r} holds {content!r}, it must map environment ids to hyperparameters"
+        )
+    block = content.get(HPO_KEY, {})
+    if not isinstance(block, Mapping):
+        return block
+    # YAML 1.1 takes the word yes for true, as a key too.
+    return {"yes" if key is True else key: value for key, value in block.items()}

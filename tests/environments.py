@@ -1,0 +1,41 @@
+"""Small environments for the tests, registered when this module is imported (``--gym-packages tests.environments``)."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from sb3_contrib.common.envs import InvalidActionEnvDiscrete
+from stable_baselines3.common.envs import BitFlippingEnv
+
+
+class ImageEnv(gym.Env):
+    """Random images; the reward is for an action that matches their brightness."""
+
+    observation_space = spaces.Box(0, 255, (36, 36, 1), dtype=np.uint8)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._step = 0
+        return self._observe(), {}
+
+    def step(self, action):
+        reward = float(action == self._bright)
+        self._step += 1
+        return self._observe(), reward, self._step >= 10, False, {}
+
+    def _observe(self):
+        self._bright = int(self.np_random.integers(2))
+        return np.full((36, 36, 1), 200 * self._bright, dtype=np.uint8)
+
+
+def _register(env_id: str, entry_point: object, **kwargs: object) -> None:
+    if env_id not in gym.registry:
+        gym.register(env_id, entry_point=entry_point, **kwargs)
+
+
+_register("Goal-v0", lambda: BitFlippingEnv(n_bits=3, continuous=True, max_steps=10), max_episode_steps=10)
+_register("Masked-v0", lambda: InvalidActionEnvDiscrete(dim=4, n_invalid_actions=2, ep_length=10))
+_register("Image-v0", ImageEnv, max_episode_steps=10)
+_register("Dict-v0", lambda: BitFlippingEnv(n_bits=3, max_steps=10), max_episode_steps=10)

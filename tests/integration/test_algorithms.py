@@ -1,0 +1,67 @@
+"""Every algorithm is tuned on a real environment, and a trial of it is trained again by the zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+
+from sb3_hpo.algorithms import algorithm_names
+from tests.integration.in_process import run_command
+
+ENVIRONMENT = {
+    "a2c": "CartPole-v1",
+    "ars": "CartPole-v1",
+    "crossq": "Pendulum-v1",
+    "ddpg": "Pendulum-v1",
+    "dqn": "CartPole-v1",
+    "ppo": "Pendulum-v1",
+    "ppo_lstm": "CartPole-v1",
+    "ppo_mask": "Masked-v0",
+    "qrdqn": "CartPole-v1",
+    "sac": "Pendulum-v1",
+    "td3": "Pendulum-v1",
+    "tqc": "Pendulum-v1",
+    "trpo": "Pendulum-v1",
+}
+CASES = [(algo, env, ()) for algo, env in ENVIRONMENT.items()] + [
+    ("sac", "Goal-v0", ("-conf", "her.yml")),
+    ("ppo", "Dict-v0", ()),
+    ("dqn", "Image-v0", ()),
+]
+HER = """
+Goal-v0:
+  n_timesteps: 200
+  policy: MultiInputPolicy
+  learning_starts: 50
+  replay_buffer_class: HerReplayBuffer
+  replay_buffer_kwargs: "dict(n_sampled_goal=2)"
+"""
+
+
+def test_every_built_in_algorithm_is_among_the_cases():
+    assert set(algorithm_names()) >= set(ENVIRONMENT)
+    assert len(ENVIRONMENT) == 13
+
+
+@pytest.mark.parametrize(("algo", "env", "options"), CASES, ids=[f"{algo} {env}" for algo, env, _ in CASES])
+def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("her.yml").write_text(HER)
+    common = ["--algo", algo, "--env", env, "--gym-packages", "tests.environments", "--study-name", "s", "--seed", "1"]
+    budget = ["-n", "120", "--n-trials", "3", "--n-validation-seeds", "0", "--pruner", "none", "--eval-episodes", "2"]
+    assert run_command(["tune", *common, *budget, "--n-evaluations", "2", *options]) == 0
+    trials = optuna.load_study(study_name="s", storage="sqlite:///logs/sb3_hpo.db").trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
+    assert all(run["returns"] for trial in trials for run in trial.user_attrs["runs"])
+    if "her.yml" in options:
+        assert "goal_selection_strategy" in trials[1].params
+
+    for number in (0, 1):
+        assert run_command(["train", *common, "--trial-id", str(number), "--eval-freq", "-1"]) == 0
+        saved = next(Path("logs", algo).glob(f"{env}_{number + 1}/{env}/config.yml"))
+        config = yaml.load(saved.read_text(), Loader=yaml.UnsafeLoader)
+        assert dict(config) == trials[number].user_attrs["hyperparams"]
+        assert next(Path("logs", algo).glob(f"{env}_{number + 1}/{env}.zip")).stat().st_size > 0
