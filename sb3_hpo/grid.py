@@ -6,6 +6,7 @@ trial was interrupted for done, and knows no parameters that apply under conditi
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler
 
 from sb3_hpo.errors import UserError, unknown_name
-from sb3_hpo.objective import was_interrupted
+from sb3_hpo.objective import TrialInterruptedError, was_interrupted
 from sb3_hpo.transforms import OutsideSpaceError
 from sb3_hpo.wording import count, long_duration
 
@@ -170,7 +171,7 @@ class GridSampler(BaseSampler):
     The ``k``-th trial of a study that samples tries the ``k``-th point of that order, which the numbers of the trials
     alone decide: any number of processes share a grid without a word, and a study goes on where it was left. Points
     that enqueued trials try are left to them. When the order is through, those of trials that were interrupted come
-    again. It stops the study when every point is done or being tried.
+    again. It stops the study when every point is done or being tried; a trial that began too late for one is interrupted.
 
     :param grid: the points
     :param seed: of the order; the same in every process that works on the study
@@ -191,7 +192,8 @@ class GridSampler(BaseSampler):
         if _FIXED in trial.system_attrs or POINT in trial.system_attrs:
             return
         number = self._number(_all_trials(study), trial.number)
-        study._storage.set_trial_system_attr(trial._trial_id, POINT, self._grid.point(number))
+        if number is not None:
+            study._storage.set_trial_system_attr(trial._trial_id, POINT, self._grid.point(number))
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Nothing: parameters take their values one by one."""
@@ -208,9 +210,12 @@ class GridSampler(BaseSampler):
     ) -> Any:
         """The value of a parameter at the trial's point.
 
+        :raises TrialInterruptedError: if another process took the last point while the trial began
         :raises UserError: for an enqueued trial that leaves out the parameter
         """
         point = trial.system_attrs.get(POINT, {})
+        if not point and _FIXED not in trial.system_attrs:
+            raise TrialInterruptedError("every point of the grid is done or being tried")
         if param_name not in point:
             raise UserError(f"trial {trial.number} has no value of {param_name!r}: give every parameter of the grid")
         return point[param_name]
@@ -220,34 +225,43 @@ class GridSampler(BaseSampler):
     ) -> None:
         """Stop the study when no point is left."""
         if self.is_exhausted(study):
-            study.stop()
+            # With ask and tell there is nothing to stop.
+            with contextlib.suppress(RuntimeError):
+                study.stop()
 
     def is_exhausted(self, study: optuna.Study) -> bool:
         """Whether every point is done, being tried, or waiting to be tried by an enqueued trial."""
         return is_exhausted(self._grid, _all_trials(study))
 
-    def _number(self, trials: Sequence[FrozenTrial], trial_number: int) -> int:
-        """The number of the point for a trial."""
-        enqueued: set[int] = set()
-        place = -1
+    def _number(self, trials: Sequence[FrozenTrial], trial_number: int) -> int | None:
+        """The number of the point for a trial; None if none is left."""
+        first_round = self._first_round(trials)
+        if trial_number in first_round:
+            return first_round[trial_number]
+        others = [trial for trial in trials if trial.number != trial_number]
+        taken = _taken(self._grid, others) | {
+            first_round[trial.number] for trial in others if _is_undecided(trial) and trial.number in first_round
+        }
+        left = [number for number in range(self._n_points) if number not in taken]
+        # Trials that begin at the same time have different numbers, and so take different points.
+        return left[trial_number % len(left)] if left else None
+
+    def _first_round(self, trials: Sequence[FrozenTrial]) -> dict[int, int]:
+        """The points of the trials that sample, by the trials' numbers, until the order is through."""
+        points: dict[int, int] = {}
+        enqueued: set[int | None] = set()
+        place = 0
         for trial in sorted(trials, key=lambda t: t.number):
-            if trial.number > trial_number:
-                break
             if _FIXED in trial.system_attrs:
-                number = self._grid.number_of(trial.system_attrs[_FIXED])
-                if number is not None:
-                    enqueued.add(number)
+                enqueued.add(self._grid.number_of(trial.system_attrs[_FIXED]))
                 continue
-            place += 1
             while place < self._n_points and self._at(place) in enqueued:
                 place += 1
-        return self._at(place) if place < self._n_points else self._once_more(trials, trial_number)
-
-    def _once_more(self, trials: Sequence[FrozenTrial], trial_number: int) -> int:
-        taken = _taken(self._grid, [trial for trial in trials if trial.number != trial_number])
-        left = [number for number in range(self._n_points) if number not in taken] or list(range(self._n_points))
-        # Trials that begin at the same time have different numbers, and so take different points.
-        return left[trial_number % len(left)]
+            if place == self._n_points:
+                break
+            points[trial.number] = self._at(place)
+            place += 1
+        return points
 
     def _at(self, place: int) -> int:
         return (self._start + place * self._stride) % self._n_points
@@ -259,7 +273,16 @@ _FIXED = "fixed_params"
 
 def is_exhausted(grid: Grid, trials: Sequence[FrozenTrial]) -> bool:
     """Whether some trials leave no point of a grid to be tried."""
-    return len(trials) >= grid.n_points and len(_taken(grid, trials)) == grid.n_points
+    if len(trials) < grid.n_points:
+        return False
+    n_undecided = sum(map(_is_undecided, trials))
+    return len(_taken(grid, trials)) + n_undecided >= grid.n_points
+
+
+def _is_undecided(trial: FrozenTrial) -> bool:
+    """Whether a trial has begun but its point is not in the storage yet."""
+    attrs = trial.system_attrs
+    return not trial.state.is_finished() and not trial.params and POINT not in attrs and _FIXED not in attrs
 
 
 def _taken(grid: Grid, trials: Sequence[FrozenTrial]) -> set[int]:

@@ -155,9 +155,30 @@ def test_running_points_are_left_to_those_who_try_them() -> None:
     assert studies[0].sampler.is_exhausted(studies[0])
 
 
+def test_point_of_a_trial_that_has_just_begun_counts_as_taken() -> None:
+    """Another process may look between the creation of a trial and the note of its point."""
+    study = create_study(optuna.storages.InMemoryStorage())
+    begun = study._storage.create_new_trial(study._study_id)
+    study.optimize(lambda trial: float(FINITE.suggest(trial)["width"]))
+    assert len(study.trials) == 27
+    trial = optuna.Trial(study, begun)
+    FINITE.suggest(trial)
+    study.tell(trial.number, 0.0)
+    assert len({key(trial) for trial in study.trials}) == 27
+
+
+def test_trial_that_began_too_late_for_a_point_is_interrupted() -> None:
+    study = create_study(optuna.storages.InMemoryStorage())
+    trials = [study.ask() for _ in range(28)]
+    with pytest.raises(TrialInterruptedError, match="every point of the grid is done or being tried"):
+        FINITE.suggest(trials[-1])
+    assert len({tuple(FINITE.suggest(trial).items()) for trial in trials[:-1]}) == 27
+
+
 def _work(location: str) -> None:
     study = create_study(open_storage(location))
-    study.optimize(lambda trial: float(FINITE.suggest(trial)["width"]))
+    # A process may ask for a trial just as the other one takes the last point; the search goes on after such a trial.
+    study.optimize(lambda trial: float(FINITE.suggest(trial)["width"]), catch=(TrialInterruptedError,))
 
 
 def test_two_processes_share_a_grid_without_a_repeat(tmp_path: Path) -> None:
@@ -171,5 +192,6 @@ def test_two_processes_share_a_grid_without_a_repeat(tmp_path: Path) -> None:
         worker.join(60)
     study = optuna.load_study(study_name="s", storage=location)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
-    assert len(study.trials) == len({key(trial) for trial in study.trials}) == 27
+    done = study.get_trials(states=(TrialState.COMPLETE,))
+    assert len(done) == len({key(trial) for trial in done}) == 27
+    assert all(trial.params == {} for trial in study.trials if trial.state != TrialState.COMPLETE)
