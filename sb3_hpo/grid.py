@@ -171,7 +171,7 @@ class GridSampler(BaseSampler):
     The ``k``-th trial of a study that samples tries the ``k``-th point of that order, which the numbers of the trials
     alone decide: any number of processes share a grid without a word, and a study goes on where it was left. Points
     that enqueued trials try are left to them. When the order is through, those of trials that were interrupted come
-    again. It stops the study when every point is done or being tried; a trial that began too late for one is interrupted.
+    again. It stops the study when every point is done or being tried; a trial that began too late is interrupted.
 
     :param grid: the points
     :param seed: of the order; the same in every process that works on the study
