@@ -43,9 +43,13 @@ class TrialEvalCallback(EvalCallback):
     :param log_path: folder in which ``evaluations.npz`` is saved
     :param callback_on_new_best: called when an evaluation is the best so far; training stops if it returns False
     :param callback_after_eval: called after every evaluation; training stops if it returns False
-    :param step_offset: environment steps that the trial spent before this training, added to the steps reported
-    :param earlier_means: last mean return of each training of the same trial before this one, on other seeds; the
-        value reported is the mean of these and of the latest evaluation
+    :param step_offset: step of the trial at which this training begins, added to the steps reported
+    :param earlier_curves: mean returns of each training of the same trial before this one, on other seeds, shape
+        ``(n_seeds, n_evaluations)``. The value reported is then the mean over all seeds so far as it is expected to
+        become: the mean of the last column, moved towards this training by its share of how far it is ahead of (or
+        behind) the others *at the same evaluation*. A seed that does as the others did reports their mean all along,
+        without the dip of an agent that has just begun, and at its end the value is the mean over the seeds
+    :param is_reporting: whether evaluations are reported to the trial, and the trial asked whether to prune
     :raises FloatingPointError: during training, if the mean return of an evaluation is NaN or infinite; Optuna
         would take ``+inf`` for the best value of all
     """
@@ -64,7 +68,8 @@ class TrialEvalCallback(EvalCallback):
         callback_on_new_best: BaseCallback | None = None,
         callback_after_eval: BaseCallback | None = None,
         step_offset: int = 0,
-        earlier_means: Sequence[float] = (),
+        earlier_curves: Sequence[Sequence[float]] | np.ndarray[Any, Any] = (),
+        is_reporting: bool = True,
     ) -> None:
         super().__init__(
             eval_env=eval_env,
@@ -79,7 +84,8 @@ class TrialEvalCallback(EvalCallback):
         )
         self.trial = trial
         self.step_offset = step_offset
-        self.earlier_means = list(earlier_means)
+        self.earlier_curves = [list(curve) for curve in earlier_curves]
+        self.is_reporting = is_reporting
         self.is_pruned = False
         self._intervals_done = 0
         self._episode_returns: list[float] = []
@@ -95,7 +101,10 @@ class TrialEvalCallback(EvalCallback):
             return True
         self._intervals_done = self.num_timesteps // self.eval_freq
         continue_training = self._evaluate()
-        self._report()
+        self._check_finite()
+        if not self.is_reporting or self._is_past_the_end():
+            return continue_training
+        self.trial.report(self._expected_mean(), self.step_offset + self.num_timesteps)
         if continue_training and self.trial.should_prune():
             self.is_pruned = True
             return False
@@ -120,14 +129,27 @@ class TrialEvalCallback(EvalCallback):
         self._episode_returns = locals_["episode_rewards"]
         self._episode_lengths = locals_["episode_lengths"]
 
-    def _report(self) -> None:
+    def _is_past_the_end(self) -> bool:
+        """Whether this evaluation falls into what a last rollout trains beyond the steps asked for.
+
+        Its step would be one of the next seed's.
+        """
+        return self._intervals_done * self.eval_freq > float(self.locals.get("total_timesteps", math.inf))
+
+    def _check_finite(self) -> None:
         if not math.isfinite(self.last_mean_reward):
             raise FloatingPointError(
                 f"the evaluation after {self.num_timesteps} environment steps has a mean return of "
                 f"{self.last_mean_reward}: look for NaN or infinite rewards, observations or weights"
             )
-        value = float(np.mean([*self.earlier_means, self.last_mean_reward]))
-        self.trial.report(value, self.step_offset + self.num_timesteps)
+
+    def _expected_mean(self) -> float:
+        if not self.earlier_curves:
+            return float(self.last_mean_reward)
+        place = len(self.evaluations_timesteps) - 1
+        final = float(np.mean([curve[-1] for curve in self.earlier_curves]))
+        here = float(np.mean([curve[min(place, len(curve) - 1)] for curve in self.earlier_curves]))
+        return final + (float(self.last_mean_reward) - here) / (len(self.earlier_curves) + 1)
 
 
 class InterruptionCallback(BaseCallback):

@@ -136,6 +136,20 @@ def _trial_id(text: str) -> int | str:
     return text if text == "best" else int(text)
 
 
+def _mapping(text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no mapping: write 'name: value', or '{{name: value, name: value}}'"
+        )
+    return value
+
+
 def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     from sb3_hpo.settings import TuningSettings
 
@@ -157,6 +171,15 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     ):
         default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
         group.add_argument(option, type=kind, help=text if default is None else f"{text} (default: {default})")
+    for what, example in (("sampler", "n_ei_candidates: 48"), ("pruner", "reduction_factor: 4")):
+        group.add_argument(
+            f"--{what}-kwargs",
+            type=_mapping,
+            default={},
+            metavar="YAML",
+            help=f"Options of the {what} by Optuna's names, as YAML: '{example}'",
+        )
+    group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
 
 
 def _check_environment(args: argparse.Namespace) -> None:
@@ -179,14 +202,14 @@ def _check_environment(args: argparse.Namespace) -> None:
 def _other_help() -> dict[str, str]:
     """Help for the zoo's options that take other values here, or have another default."""
     from sb3_hpo.algorithms import algorithm_names
-    from sb3_hpo.pruners import PRUNERS
-    from sb3_hpo.samplers import SAMPLERS
+    from sb3_hpo.pruners import pruner_names
+    from sb3_hpo.samplers import sampler_names
     from sb3_hpo.settings import TuningSettings as Defaults
 
     return {
         "--algo": f"RL algorithm: {', '.join(algorithm_names())} (default: {DEFAULT_ALGO})",
-        "--sampler": f"Optuna sampler: {', '.join(SAMPLERS)} (default: {Defaults.sampler})",
-        "--pruner": f"Optuna pruner: {', '.join(PRUNERS)} (default: {Defaults.pruner})",
+        "--sampler": f"Optuna sampler: {', '.join(sampler_names())} (default: {Defaults.sampler})",
+        "--pruner": f"Optuna pruner: {', '.join(pruner_names())} (default: {Defaults.pruner})",
         "--n-trials": "Trials (complete or pruned) that this command adds to the study",
         "--max-total-trials": "Trials (complete or pruned) at which the whole study ends",
         "--n-evaluations": f"Evaluations during one training, evenly spaced (default: {Defaults.n_evaluations})",

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sb3_hpo.console import create_console
-from sb3_hpo.objective import FAILURE, RUNS
-from sb3_hpo.search import was_interrupted
+from sb3_hpo.objective import FAILURE, RUNS, was_interrupted
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:

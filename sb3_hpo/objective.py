@@ -15,6 +15,7 @@ from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.errors import one_line
 from sb3_hpo.evaluation import eval_callback_class
+from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.scores import carry_forward, mean_last
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
@@ -22,6 +23,7 @@ from sb3_hpo.seeds import evaluation_seed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from optuna.trial import FrozenTrial
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from sb3_hpo.search_space import SearchSpace
@@ -46,10 +48,10 @@ class TrialInterruptedError(Exception):
 class Objective:
     """What Optuna maximizes: the score of a configuration, trained on the same seeds as every other one.
 
-    Trainings follow one another; the steps that a trial reports are environment steps since its start, so that a
-    pruner sees one long learning curve. From the second training on, the value reported is the mean over the seeds
-    so far, each with its latest evaluation. What was trained with what, and every return, is kept in the trial's
-    attributes :data:`HYPERPARAMS` and :data:`RUNS`.
+    Trainings follow one another, and a trial that is pruned never reaches its later seeds. What a trial reports, and
+    at which steps, is told in :mod:`sb3_hpo.pruners`: a learning curve through all seeds, or a score for each seed.
+    What was trained with what, and every return, is kept in the trial's attributes :data:`HYPERPARAMS` and
+    :data:`RUNS`.
 
     :param task: what is trained
     :param search_space: what is sampled
@@ -71,6 +73,7 @@ class Objective:
         self._settings = settings
         self._tuning_seeds = list(tuning_seeds)
         self._interrupted = interrupted
+        self._compares_seeds = compares_seeds(settings.pruner, settings.pruner_kwargs)
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train a configuration and return its score.
@@ -96,13 +99,15 @@ class Objective:
         trial.set_user_attr(HYPERPARAMS, to_zoo(configuration))
         training = self._task.prepare(configuration)
         runs: list[dict[str, Any]] = []
-        for seed in self._tuning_seeds:
+        for index, seed in enumerate(self._tuning_seeds):
             run = {"seed": seed, "eval_env_seed": evaluation_seed(seed)}
             runs.append(run)
             try:
                 self._train(trial, training, run, runs)
             finally:
                 trial.set_user_attr(RUNS, runs)
+            if self._compares_seeds:
+                _report_score(trial, run, index)
         return float(mean_last(learning_curves(runs)).mean())
 
     def _train(self, trial: optuna.Trial, training: Training, run: dict[str, Any], runs: list[dict[str, Any]]) -> None:
@@ -122,8 +127,9 @@ class Objective:
                 n_eval_episodes=settings.n_eval_episodes,
                 eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
                 deterministic=self._task.deterministic_eval,
-                step_offset=sum(earlier["n_timesteps"] for earlier in runs[:-1]),
-                earlier_means=[float(np.mean(earlier["returns"][-1])) for earlier in runs[:-1]],
+                step_offset=(len(runs) - 1) * training.n_timesteps,
+                earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
+                is_reporting=not self._compares_seeds,
             )
             interruption = InterruptionCallback(self._interrupted)
             try:
@@ -145,6 +151,21 @@ class Objective:
             return None
         folder = Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
         return str(folder if len(self._tuning_seeds) == 1 else folder / f"seed_{seed}")
+
+
+def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int) -> None:
+    """Report the score of a seed's whole training.
+
+    :raises optuna.TrialPruned: if the pruner gives the trial up
+    """
+    trial.report(float(mean_last(learning_curves([run]))[0]), index)
+    if trial.should_prune():
+        raise optuna.TrialPruned(f"pruned after {index + 1} seeds")
+
+
+def was_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was given up for a reason outside it."""
+    return str(trial.user_attrs.get(FAILURE, "")).startswith(TrialInterruptedError.__name__)
 
 
 def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:

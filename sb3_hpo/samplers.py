@@ -1,29 +1,77 @@
-"""Name -> Optuna sampler."""
+"""Name -> Optuna sampler.
+
+A package adds its own by naming it in its ``pyproject.toml``::
+
+    [project.entry-points."sb3_hpo.samplers"]
+    my_sampler = "my_package.samplers:MySampler"
+
+A subclass of Optuna's ``BaseSampler``, or a function that returns one. Its keyword arguments are what
+``--sampler-kwargs`` may give; ``seed`` and ``n_startup_trials`` are given to it where it has them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+import functools
+import importlib.util
+from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler
 
-from sb3_hpo.errors import unknown_name
+from sb3_hpo.errors import UserError, unknown_name
+from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
+from sb3_hpo.grid import DEFAULT_POINTS, Grid, GridSampler, grid_of, grid_of_everything, is_exhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from optuna.samplers import BaseSampler
+    from sb3_hpo.search_space import SearchSpace
+
+ENTRY_POINT_GROUP = "sb3_hpo.samplers"
+
+_KIND = "sampler"
 
 
-def create_sampler(name: str, *, seed: int, n_startup_trials: int) -> BaseSampler:
+@dataclasses.dataclass(frozen=True)
+class SamplingContext:
+    """What a sampler is made for.
+
+    :param space: the search space
+    :param seed: seed of what this process draws, other than that of every other process and command on the study
+    :param study_seed: the same for everyone who works on the study: of a sequence that they share
+    :param n_startup_trials: trials before a sampler that learns starts to learn from them
+    """
+
+    space: SearchSpace
+    seed: int
+    study_seed: int
+    n_startup_trials: int
+
+
+def sampler_names() -> list[str]:
+    """Names of all samplers: this project's, then those of installed packages."""
+    return list(dict.fromkeys([*SAMPLERS, *names_in(ENTRY_POINT_GROUP)]))
+
+
+def create_sampler(name: str, context: SamplingContext, kwargs: Mapping[str, Any] | None = None) -> BaseSampler:
     """The Optuna sampler of that name.
 
-    :param name: one of :data:`SAMPLERS`
-    :param seed: seed of the sampler's generator
-    :param n_startup_trials: trials before the sampler starts to learn from them
-    :raises UserError: for an unknown name
+    :param name: one of :func:`sampler_names`
+    :param kwargs: keyword arguments of Optuna's class, by Optuna's names; for ``grid`` those of
+        :func:`sb3_hpo.grid.grid_of`
+    :raises UserError: for an unknown name, an unknown option, a value that the sampler does not take, and a sampler
+        that cannot work on this search space or is not installed
     """
     check_sampler(name)
-    return SAMPLERS[name](seed, n_startup_trials)
+    if name in SAMPLERS:
+        return SAMPLERS[name](context, kwargs or {})
+    make = load_factory(_KIND, name, ENTRY_POINT_GROUP, BaseSampler)
+    sampler = _build(name, make, context, kwargs or {})
+    if not isinstance(sampler, BaseSampler):
+        raise UserError(f"sampler {name!r} made {sampler!r}, it must be a sampler of Optuna")
+    return sampler
 
 
 def check_sampler(name: str) -> None:
@@ -31,17 +79,88 @@ def check_sampler(name: str) -> None:
 
     :raises UserError: for an unknown name
     """
-    if name not in SAMPLERS:
-        raise unknown_name("sampler", name, SAMPLERS)
+    names = sampler_names()
+    if name not in names:
+        raise unknown_name(_KIND, name, names)
 
 
-def _random(seed: int, n_startup_trials: int) -> BaseSampler:
-    return optuna.samplers.RandomSampler(seed=seed)
+def exhaustive_grid(name: str, space: SearchSpace, kwargs: Mapping[str, Any]) -> Grid | None:
+    """All points that a sampler tries before it ends by itself; None for one that never ends.
+
+    :raises UserError: if there is no end to them
+    """
+    if name == "grid":
+        check_keywords(_KIND, name, _points, kwargs)
+        return grid_of(space, **kwargs)
+    return grid_of_everything(space) if name == "brute-force" else None
 
 
-def _tpe(seed: int, n_startup_trials: int) -> BaseSampler:
-    # Multivariate and with constant liar by default since Optuna 5.
-    return optuna.samplers.TPESampler(n_startup_trials=n_startup_trials, seed=seed)
+def _points(points: int | dict[str, Any] = DEFAULT_POINTS) -> None:
+    """The options of a grid, as a signature to check against."""
 
 
-SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {"random": _random, "tpe": _tpe}
+def _build(
+    name: str,
+    make: Callable[..., BaseSampler],
+    context: SamplingContext,
+    kwargs: Mapping[str, Any],
+    **preset: Any,
+) -> BaseSampler:
+    ours = {"seed": context.seed, "n_startup_trials": context.n_startup_trials, **preset}
+    known = keywords_of(make)
+    preset = {key: value for key, value in ours.items() if key in known}
+    return build(_KIND, name, make, kwargs, preset=preset, fixed="seed")
+
+
+def _grid(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
+    grid = exhaustive_grid("grid", context.space, kwargs)
+    if grid is None:
+        raise TypeError("a grid has points")
+    return GridSampler(grid, context.study_seed)
+
+
+def _qmc(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
+    # The points follow from the seed and a counter in the study: one seed for all is one sequence without gaps.
+    return _build("qmc", optuna.samplers.QMCSampler, context, kwargs, seed=context.study_seed, scramble=True)
+
+
+def _cmaes(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
+    if importlib.util.find_spec("cmaes") is None:
+        raise UserError("sampler 'cmaes' needs a package that is not installed: pip install 'sb3-hpo[cmaes]'")
+    numeric = [p.name for p in context.space if not isinstance(p.distribution, CategoricalDistribution)]
+    if len(numeric) < 2:
+        raise UserError(
+            f"sampler 'cmaes' samples two numeric parameters or more together, this space has {len(numeric)}: "
+            "take another sampler"
+        )
+    return _build("cmaes", optuna.samplers.CmaEsSampler, context, kwargs)
+
+
+class _BruteForceSampler(optuna.samplers.BruteForceSampler):
+    """Optuna's, which can say before a first trial that nothing is left to try."""
+
+    def __init__(self, grid: Grid, seed: int, avoid_premature_stop: bool = False) -> None:
+        super().__init__(seed=seed, avoid_premature_stop=avoid_premature_stop)
+        self._grid = grid
+
+    def is_exhausted(self, study: optuna.Study) -> bool:
+        """Whether every combination of values is done or being tried."""
+        return is_exhausted(self._grid, study.get_trials(deepcopy=False))
+
+
+def _brute_force(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
+    check_keywords(_KIND, "brute-force", optuna.samplers.BruteForceSampler, kwargs, fixed="seed")
+    make = functools.partial(_BruteForceSampler, grid_of_everything(context.space))
+    return _build("brute-force", make, context, kwargs)
+
+
+# TPE is multivariate and with constant liar by default since Optuna 5.
+SAMPLERS: dict[str, Callable[[SamplingContext, Mapping[str, Any]], BaseSampler]] = {
+    "tpe": functools.partial(_build, "tpe", optuna.samplers.TPESampler),
+    "random": functools.partial(_build, "random", optuna.samplers.RandomSampler),
+    "qmc": _qmc,
+    "gp": functools.partial(_build, "gp", optuna.samplers.GPSampler),
+    "cmaes": _cmaes,
+    "grid": _grid,
+    "brute-force": _brute_force,
+}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.objective import FAILURE, RUNS, TRACEBACK, Objective, TrialInterruptedError
+from sb3_hpo.objective import FAILURE, RUNS, TRACEBACK, Objective, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +47,6 @@ class TrialCounts:
         )
 
 
-def was_interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial was given up for a reason outside it."""
-    return str(trial.user_attrs.get(FAILURE, "")).startswith(TrialInterruptedError.__name__)
-
-
 def search(
     study: optuna.Study,
     objective: Objective,
@@ -69,7 +64,7 @@ def search(
     :raises ConsecutiveFailuresError: if as many trials in a row failed as the settings allow
     """
     budget = _Budget(study, settings, stop, clock)
-    if budget.is_used_up:
+    if budget.is_used_up or nothing_is_left(study):
         return
 
     def after_trial(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -81,6 +76,12 @@ def search(
 
     study.optimize(objective, callbacks=[after_trial], catch=(Exception,), gc_after_trial=True)
     budget.raise_if_failing()
+
+
+def nothing_is_left(study: optuna.Study) -> bool:
+    """Whether the sampler has tried everything there is."""
+    is_exhausted = getattr(study.sampler, "is_exhausted", None)
+    return is_exhausted is not None and bool(is_exhausted(study))
 
 
 class SearchClock:

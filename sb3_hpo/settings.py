@@ -12,6 +12,12 @@ from sb3_hpo.errors import UserError, unknown_name
 DEFAULT_TIMEOUT_S = 1200.0
 """Seconds after which a tuning without a budget of its own ends: twenty minutes, validation included."""
 
+EXHAUSTIVE_SAMPLERS = ("grid", "brute-force")
+"""Samplers that end by themselves, when everything is tried."""
+
+MAX_POINTS = 1_000
+"""Largest number of points that these try without another bound, or a yes to it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TuningSettings:
@@ -32,7 +38,10 @@ class TuningSettings:
     :param n_eval_envs: environments an evaluation steps side by side; None for one per episode, which costs
         a third of the time of one environment for a small network
     :param sampler: name of the Optuna sampler
+    :param sampler_kwargs: keyword arguments of the sampler, by Optuna's names
     :param pruner: name of the Optuna pruner
+    :param pruner_kwargs: keyword arguments of the pruner, by Optuna's names; steps and resources are environment steps
+    :param yes: whether a grid, or every combination of values, is to be tried whatever its size
     :param n_startup_trials: trials before the sampler starts to learn from them (the zoo's default, 10)
     :param n_finalists: best trials that are trained again on validation seeds
     :param n_validation_seeds: seeds, never seen by the search, that finalists and default are trained on;
@@ -57,7 +66,10 @@ class TuningSettings:
     n_eval_episodes: int = 5
     n_eval_envs: int | None = None
     sampler: str = "tpe"
+    sampler_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pruner: str = "halving"
+    pruner_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    yes: bool = False
     n_startup_trials: int = 10
     n_finalists: int = 3
     n_validation_seeds: int = 10
@@ -80,8 +92,10 @@ class TuningSettings:
             raise UserError(f"timeout is {self.timeout!r}, it must be a number of seconds above 0")
 
     def with_default_budget(self) -> TuningSettings:
-        """These settings, bounded in time where nothing bounds them."""
+        """These settings, bounded in time where nothing bounds them: not even a grid that was agreed to."""
         if (self.n_trials, self.max_total_trials, self.timeout) != (None, None, None):
+            return self
+        if self.yes and self.sampler in EXHAUSTIVE_SAMPLERS:
             return self
         return dataclasses.replace(self, timeout=DEFAULT_TIMEOUT_S)
 
@@ -118,16 +132,24 @@ _AT_LEAST_ONE = (
 )
 _AT_LEAST_ZERO = ("n_startup_trials", "n_validation_seeds", "seed")
 
-_ACCEPTED: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+_ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "text"),
+    "bool": ((bool,), "true or false"),
+    "Mapping[str, Any]": ((Mapping,), "a mapping of names to values"),
+}
 
 
 def _check_type(name: str, value: object, annotation: str) -> None:
     expected, _, optional = annotation.partition(" | ")
     if value is None and optional:
         return
-    if isinstance(value, bool) or not isinstance(value, _ACCEPTED[expected]):
-        kind = {"int": "a whole number", "float": "a number", "str": "text"}[expected]
+    types, kind = _ACCEPTED[expected]
+    if (isinstance(value, bool) and bool not in types) or not isinstance(value, types):
         raise UserError(f"{name} is {value!r}, it must be {kind}")
+    if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+        raise UserError(f"{name} is {value!r}, its keys must be text")
 
 
 def _check_minimum(name: str, value: int | None, minimum: int) -> None:

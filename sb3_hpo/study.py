@@ -14,14 +14,15 @@ import optuna
 from sb3_hpo._version import __version__
 from sb3_hpo.configuration import to_zoo
 from sb3_hpo.errors import UserError
-from sb3_hpo.pruners import PruningScale, create_pruner
-from sb3_hpo.samplers import create_sampler
+from sb3_hpo.pruners import PruningScale, compares_seeds, create_pruner
+from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.seeds import sampler_seed, tuning_seeds
 from sb3_hpo.space_files import to_content
 from sb3_hpo.storage import redacted, study_names
 from sb3_hpo.transforms import OutsideSpaceError
 
 if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
 
     from sb3_hpo.search_space import SearchSpace
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "sb3_hpo"
 """Study attribute that holds a :class:`StudyDescription`."""
+
+STEP = "step"
+"""Study attribute: what the steps are that its trials report at, :data:`ENVIRONMENT_STEPS` or :data:`SEEDS`."""
+
+ENVIRONMENT_STEPS = "environment steps"
+SEEDS = "seeds"
 
 VALIDATION_SUFFIX = "-validation"
 """What the name of the study that holds another study's validation ends with."""
@@ -159,27 +166,51 @@ def open_study(
 ) -> tuple[optuna.Study, StudyDescription]:
     """Create a study, with the task's own configuration as its first trial, or go on with an existing one.
 
-    :raises UserError: if a study of that name exists but is about something else
+    :raises UserError: if a study of that name exists but is about something else, or if sampler or pruner cannot work
     """
     wanted = describe(task, space, settings)
+    _sampler(settings, space, settings.seed, 0)
+    pruner = create_pruner(
+        settings.pruner,
+        PruningScale(wanted.n_timesteps, settings.n_seeds, settings.n_startup_trials, settings.n_evaluations),
+        settings.pruner_kwargs,
+    )
     is_new = study_name not in study_names(storage)
     study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize", load_if_exists=True)
     if is_new:
         study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
+        study.set_user_attr(STEP, _step(settings))
         _enqueue_default(study, task, space)
     description = read_description(study, study_name)
     description.must_match(wanted, study_name)
+    _check_step(study, settings)
     n_sampled = len([trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()])
-    study.sampler = create_sampler(
-        settings.sampler,
+    study.sampler = _sampler(settings, space, description.seed, n_sampled)
+    study.pruner = pruner
+    return study, description
+
+
+def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, n_sampled: int) -> BaseSampler:
+    context = SamplingContext(
+        space,
         seed=sampler_seed(settings.seed, n_sampled),
+        study_seed=sampler_seed(study_seed, 0),
         n_startup_trials=settings.n_startup_trials,
     )
-    study.pruner = create_pruner(
-        settings.pruner,
-        PruningScale(description.n_timesteps, settings.n_seeds, settings.n_startup_trials),
-    )
-    return study, description
+    return create_sampler(settings.sampler, context, settings.sampler_kwargs)
+
+
+def _step(settings: TuningSettings) -> str:
+    return SEEDS if compares_seeds(settings.pruner, settings.pruner_kwargs) else ENVIRONMENT_STEPS
+
+
+def _check_step(study: optuna.Study, settings: TuningSettings) -> None:
+    stored = study.user_attrs.get(STEP, ENVIRONMENT_STEPS)
+    if stored != _step(settings):
+        raise UserError(
+            f"study {study.study_name!r} compares trials by {stored}, pruner {settings.pruner!r} by {_step(settings)}: "
+            "give another --pruner, or another --study-name"
+        )
 
 
 def new_study_name(task: Task) -> str:

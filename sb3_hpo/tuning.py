@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError
+from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.objective import RUNS, Objective
 from sb3_hpo.result import TuningResult
+from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import SearchClock, TrialCounts, search
 from sb3_hpo.seeds import validation_seeds
+from sb3_hpo.settings import MAX_POINTS
 from sb3_hpo.study import new_study_name, open_study
 from sb3_hpo.validation import choose_candidates, n_timesteps_of_validation, validate
 from sb3_hpo.wording import count, duration
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from sb3_hpo.display import Display
+    from sb3_hpo.grid import Grid
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.study import StudyDescription
@@ -54,6 +58,7 @@ class Tuning:
         self._settings = settings.with_default_budget()
         self._storage = storage
         self._display = display
+        self._grid: Grid | None = None
         self._study_name = settings.study_name or new_study_name(task)
         self._folder = Path(settings.log_folder) / task.algo / self._study_name
 
@@ -63,11 +68,14 @@ class Tuning:
         Ctrl-C or SIGTERM ends the search, a second one the validation; what was found is written all the same.
 
         :return: exit code: 0, or 128 plus the number of the signal that ended a phase
-        :raises UserError: if the study of that name is about something else, or the folder cannot be written
+        :raises UserError: if the study of that name is about something else, the folder cannot be written, sampler or
+            pruner cannot work, or a large grid is bounded by nothing
         :raises ConsecutiveFailuresError: if trials fail one after the other
         """
         started = time.monotonic()
         check_writable(self._folder)
+        self._grid = exhaustive_grid(self._settings.sampler, self._search_space, self._settings.sampler_kwargs)
+        self._check_size()
         study, description = open_study(self._storage, self._study_name, self._task, self._search_space, self._settings)
         deadline = Deadline(self._settings.timeout)
         with StopSignal() as stop:
@@ -81,8 +89,27 @@ class Tuning:
         self._tell_files(result)
         return stop.exit_code
 
+    def _check_size(self) -> None:
+        settings = self._settings
+        if self._grid is None or self._grid.n_points <= MAX_POINTS or settings.yes:
+            return
+        if settings.n_trials is None and settings.max_total_trials is None:
+            raise UserError(
+                f"{self._size(None)}; give --n-trials to try some of them, fewer points by --sampler-kwargs, or --yes "
+                "to try them all"
+            )
+
+    def _size(self, seconds_per_training: float | None) -> str:
+        if self._grid is None:
+            return ""
+        n_timesteps = int(self._task.configuration["n_timesteps"])
+        settings = self._settings
+        return describe(settings.sampler, self._grid, settings.n_seeds, n_timesteps, seconds_per_training)
+
     def _search(self, study: optuna.Study, description: StudyDescription, stop: StopSignal, deadline: Deadline) -> None:
         display, settings = self._display, self._settings
+        if self._grid is not None:
+            display.line(self._size(_seconds_per_training(study)))
         clock = SearchClock(settings, deadline)
         objective = Objective(
             self._task,
@@ -158,6 +185,13 @@ def _bounds(settings: TuningSettings, n_timesteps: int) -> str:
     if settings.timeout is not None:
         bounds.append(f"{duration(settings.timeout)} with validation")
     return f"{', '.join(bounds)}, {n_timesteps:,} environment steps a training"
+
+
+def _seconds_per_training(study: optuna.Study) -> float | None:
+    """What a training of the study took on average; None where none was completed."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    seconds = [run["seconds"] for trial in trials for run in trial.user_attrs.get(RUNS, [])]
+    return sum(seconds) / len(seconds) if seconds else None
 
 
 def _n_timesteps(study: optuna.Study) -> int:

@@ -9,6 +9,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
+def long_duration(seconds: float) -> str:
+    """A duration in its largest whole unit, rounded down: ``"10 minutes"``, ``"190,258 years"`` (of 365 days)."""
+    whole = int(seconds)
+    for unit, length in (("year", 365 * 86_400), ("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if whole >= length:
+            return count(whole // length, unit)
+    return count(whole, "second")
+
+
 def count(n: int, what: str) -> str:
     """A number of things: ``"1 trial"``, ``"3 trials"``."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -102,15 +102,50 @@ def test_every_return_is_kept_once(study: optuna.Study, tmp_path: Path, with_log
 
 def test_earlier_trainings_of_the_trial_are_part_of_the_report(study: optuna.Study) -> None:
     callback = TrialEvalCallback(
-        cartpole(1, 1), study.ask(), n_eval_episodes=2, eval_freq=50, step_offset=1_000, earlier_means=[10.0, 1.0]
+        cartpole(1, 1),
+        study.ask(),
+        n_eval_episodes=2,
+        eval_freq=50,
+        step_offset=1_000,
+        earlier_curves=[[2.0, 10.0], [4.0]],
     )
     create_model().learn(100, callback=callback)
     means = [np.mean(returns) for returns in callback.evaluations_results]
     assert study.trials[0].intermediate_values == {
-        1_050: pytest.approx((10.0 + 1.0 + means[0]) / 3),
-        1_100: pytest.approx((10.0 + 1.0 + means[1]) / 3),
+        # At its first evaluation this training is ahead of the others by means[0] - 3, a third of which counts.
+        1_050: pytest.approx(7.0 + (means[0] - 3.0) / 3),
+        1_100: pytest.approx((10.0 + 4.0 + means[1]) / 3),
     }
     assert callback.evaluations_timesteps == [50, 100]
+
+
+def test_training_that_does_as_the_others_did_reports_their_mean(study: optuna.Study) -> None:
+    twin = TrialEvalCallback(cartpole(1, 1), study.ask(), n_eval_episodes=2, eval_freq=50)
+    create_model().learn(200, callback=twin)
+    curve = [float(np.mean(returns)) for returns in twin.evaluations_results]
+    callback = TrialEvalCallback(
+        cartpole(1, 1), study.ask(), n_eval_episodes=2, eval_freq=50, step_offset=200, earlier_curves=[curve]
+    )
+    create_model().learn(200, callback=callback)
+    assert study.trials[1].intermediate_values == pytest.approx(dict.fromkeys((250, 300, 350, 400), curve[-1]))
+
+
+def test_evaluation_beyond_the_steps_asked_for_is_kept_but_not_reported(study: optuna.Study) -> None:
+    callback = TrialEvalCallback(cartpole(1, 1), study.ask(), n_eval_episodes=1, eval_freq=30)
+    model = A2C("MlpPolicy", cartpole(1, 0), n_steps=100, seed=0, device="cpu")
+    model.learn(80, callback=callback)
+    assert model.num_timesteps == 100
+    assert callback.evaluations_timesteps == [30, 60, 90]
+    assert list(study.trials[0].intermediate_values) == [30, 60]
+
+
+def test_nothing_is_reported_or_pruned_where_the_trial_reports_for_itself(study: optuna.Study) -> None:
+    study.pruner = optuna.pruners.ThresholdPruner(lower=1_000)
+    callback = TrialEvalCallback(cartpole(1, 1), study.ask(), n_eval_episodes=1, eval_freq=50, is_reporting=False)
+    create_model().learn(100, callback=callback)
+    assert callback.evaluations_timesteps == [50, 100]
+    assert study.trials[0].intermediate_values == {}
+    assert not callback.is_pruned
 
 
 @pytest.mark.parametrize("eval_freq", [0, -1, 1_000])

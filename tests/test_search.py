@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.objective import FAILURE, RUNS, Objective, TrialInterruptedError
-from sb3_hpo.search import ConsecutiveFailuresError, SearchClock, TrialCounts, search, was_interrupted
+from sb3_hpo.objective import FAILURE, RUNS, Objective, TrialInterruptedError, was_interrupted
+from sb3_hpo.search import ConsecutiveFailuresError, SearchClock, TrialCounts, search
 from sb3_hpo.settings import TuningSettings
 from tests.tasks import SPACE, FailingStep, FakeTask
 

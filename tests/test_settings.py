@@ -38,6 +38,13 @@ from sb3_hpo.settings import DEFAULT_TIMEOUT_S, TuningSettings
         ("sampler", 3),
         ("sampler", None),
         ("storage", 1),
+        ("sampler_kwargs", "points: 3"),
+        ("sampler_kwargs", None),
+        ("sampler_kwargs", {3: "points"}),
+        ("pruner_kwargs", [1]),
+        ("yes", 1),
+        ("yes", "yes"),
+        ("yes", None),
     ],
 )
 def test_bad_value_is_refused_by_name_and_value(option: str, value: object) -> None:
@@ -57,6 +64,9 @@ def test_bad_value_is_refused_by_name_and_value(option: str, value: object) -> N
         ("n_validation_seeds", 0),
         ("seed", 0),
         ("storage", None),
+        ("sampler_kwargs", {}),
+        ("pruner_kwargs", {"wrapped_pruner": "median", "patience": 3}),
+        ("yes", True),
     ],
 )
 def test_value_on_the_border_is_taken(option: str, value: object) -> None:
@@ -76,6 +86,11 @@ def test_settings_cannot_be_changed_after_the_check() -> None:
         ({"max_total_trials": 3}, None),
         ({"timeout": 5.0}, 5.0),
         ({"n_trials": 3, "timeout": 5.0}, 5.0),
+        ({"yes": True}, DEFAULT_TIMEOUT_S),
+        ({"sampler": "grid"}, DEFAULT_TIMEOUT_S),
+        ({"sampler": "grid", "yes": True}, None),
+        ({"sampler": "brute-force", "yes": True}, None),
+        ({"sampler": "grid", "yes": True, "timeout": 5.0}, 5.0),
     ],
 )
 def test_only_a_tuning_without_any_budget_gets_the_default_one(budget: dict, timeout: float | None) -> None:

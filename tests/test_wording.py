@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sb3_hpo.wording import count, duration
+from sb3_hpo.wording import count, duration, long_duration
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,19 @@ def test_duration(seconds: float, expected: str) -> None:
 @pytest.mark.parametrize(("n", "expected"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials"), (1234, "1,234 trials")])
 def test_count(n: int, expected: str) -> None:
     assert count(n, "trial") == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.5, "0 seconds"),
+        (1, "1 second"),
+        (119, "1 minute"),
+        (600, "10 minutes"),
+        (7200, "2 hours"),
+        (86_400 * 364, "364 days"),
+        (600 * 10**10, "190,258 years"),
+    ],
+)
+def test_long_duration(seconds: float, expected: str) -> None:
+    assert long_duration(seconds) == expected

@@ -159,4 +159,8 @@ def _hpo_block(config: str | None) -> object:
         raise UserError(
             f"configuration file {config!r} holds {content!r}, it must map environment ids to hyperparameters"
         )
-    return content.get(HPO_KEY, {})
+    block = content.get(HPO_KEY, {})
+    if not isinstance(block, Mapping):
+        return block
+    # YAML 1.1 takes the word yes for true, as a key too.
+    return {"yes" if key is True else key: value for key, value in block.items()}

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+from rich.console import Console
+
+from sb3_hpo.display import Display
+from sb3_hpo.errors import UserError
+from sb3_hpo.settings import TuningSettings
+from sb3_hpo.tuning import Tuning
+from tests.tasks import SPACE, FakeTask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from optuna.storages import BaseStorage
+
+SHORT = {"n_evaluations": 2, "n_eval_episodes": 1, "n_validation_seeds": 0, "study_name": "s", "pruner": "none"}
+
+
+def tune(storage: BaseStorage, folder: Path, **options: Any) -> tuple[str, FakeTask]:
+    """Tune, and return what was shown."""
+    shown = io.StringIO()
+    task = FakeTask(20)
+    settings = TuningSettings(**{**SHORT, **options}, log_folder=str(folder))
+    display = Display(Console(file=shown, width=400))
+    assert Tuning(task, SPACE, settings, storage, display).run() == 0
+    return shown.getvalue(), task
+
+
+def test_grid_states_its_size_before_the_first_training(storage: BaseStorage, tmp_path: Path) -> None:
+    shown, _ = tune(storage, tmp_path, sampler="grid", n_trials=2)
+    size = "sampler grid: 18 points (learning_rate 3, one_minus_gamma 3, n_steps 2), 18 trainings of 20 environment"
+    assert size in shown
+    assert "3 hours at 10 minutes a training, if it took that long" in shown
+    assert shown.index(size) < shown.index("trial 0")
+    again, _ = tune(storage, tmp_path, sampler="grid", n_trials=1)
+    assert "as the ones so far took" in again
+
+
+def test_grid_ends_by_itself_and_is_not_begun_again(storage: BaseStorage, tmp_path: Path) -> None:
+    options = {"sampler": "grid", "sampler_kwargs": {"points": {"learning_rate": 2, "one_minus_gamma": [0.01]}}}
+    tune(storage, tmp_path, **options, n_trials=2)
+    tune(storage, tmp_path, **options)
+    study = optuna.load_study(study_name="s", storage=storage)
+    # The default configuration, which is off the grid, and the grid.
+    assert len(study.trials) == 1 + 2 * 2
+    assert len({tuple(trial.params.items()) for trial in study.trials}) == 5
+    _, task = tune(storage, tmp_path, **options)
+    assert task.trained == []
+
+
+@pytest.mark.parametrize("budget", [{}, {"timeout": 60.0}])
+def test_large_grid_needs_a_number_of_trials_or_a_yes(storage: BaseStorage, tmp_path: Path, budget: dict) -> None:
+    with pytest.raises(UserError) as caught:
+        tune(storage, tmp_path, sampler="grid", sampler_kwargs={"points": 50}, **budget)
+    message = str(caught.value)
+    assert "5,000 points" in message
+    assert "34 days at 10 minutes a training" in message
+    assert "--n-trials" in message
+    assert "--yes" in message
+    assert optuna.get_all_study_names(storage) == []
+
+
+@pytest.mark.parametrize("bound", [{"n_trials": 2}, {"max_total_trials": 2}, {"n_trials": 2, "yes": True}])
+def test_large_grid_runs_with_a_bound(storage: BaseStorage, tmp_path: Path, bound: dict) -> None:
+    tune(storage, tmp_path, sampler="grid", sampler_kwargs={"points": 50}, **bound)
+    assert len(optuna.load_study(study_name="s", storage=storage).trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pruner": "wilcoxon", "n_seeds": 3}, "n_seeds is 3"),
+        ({"pruner": "halving", "n_evaluations": 1}, "n_evaluations is 1"),
+        ({"sampler": "tpe", "sampler_kwargs": {"n_ei_candidate": 3}}, "did you mean 'n_ei_candidates'"),
+        ({"pruner": "median", "pruner_kwargs": {"n_warmup_step": 3}}, "did you mean 'n_warmup_steps'"),
+        ({"sampler": "brute-force"}, "no end for learning_rate"),
+    ],
+)
+def test_what_cannot_work_leaves_no_study_behind(
+    storage: BaseStorage, tmp_path: Path, options: dict, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        tune(storage, tmp_path, **options, n_trials=1)
+    assert optuna.get_all_study_names(storage) == []
