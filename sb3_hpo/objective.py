@@ -12,7 +12,7 @@ import optuna
 
 from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
 from sb3_hpo.configuration import merge, to_zoo
-from sb3_hpo.scores import carry_forward, mean_last
+from sb3_hpo.scores import carry_forward, score_curves
 from sb3_hpo.seeds import evaluation_seed
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Objective:
 
     :param task: what is trained
     :param search_space: what is sampled
-    :param settings: evaluations, episodes, environments of an evaluation
+    :param settings: evaluations, episodes, environments of an evaluation, and how they are scored
     :param tuning_seeds: seeds to train on, in order
     :param interrupted: asked at every step whether to give the trial up
     """
@@ -99,7 +99,7 @@ class Objective:
                 self._train(trial, training, run, runs)
             finally:
                 trial.set_user_attr(RUNS, runs)
-        return float(mean_last(learning_curves(runs)).mean())
+        return score_curves(learning_curves(runs), self._settings.score, self._settings.aggregate)
 
     def _train(self, trial: optuna.Trial, training: Training, run: dict[str, Any], runs: list[dict[str, Any]]) -> None:
         settings = self._settings

@@ -49,6 +49,8 @@ class StudyDescription:
     :param n_eval_episodes: episodes of one evaluation
     :param version: version of sb3-hpo that made the study
     :param command: command that made the study
+    :param score: what the learning curve of a training is worth
+    :param aggregate: what the scores of a trial's trainings are worth together
     """
 
     algo: str
@@ -61,13 +63,15 @@ class StudyDescription:
     n_eval_episodes: int
     version: str
     command: str
+    score: str = "mean-last"
+    aggregate: str = "iqm"
 
     def must_match(self, other: StudyDescription, study_name: str) -> None:
         """Check that a command that asks for ``other`` can go on with the study this describes.
 
         :raises UserError: naming the first thing that differs
         """
-        for name in ("algo", "env", "n_timesteps", "n_evaluations", "n_eval_episodes"):
+        for name in ("algo", "env", "n_timesteps", "n_evaluations", "n_eval_episodes", "score", "aggregate"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise UserError(
@@ -111,6 +115,8 @@ def describe(task: Task, settings: TuningSettings) -> StudyDescription:
         n_evaluations=settings.n_evaluations,
         n_eval_episodes=settings.n_eval_episodes,
         version=__version__,
+        score=settings.score,
+        aggregate=settings.aggregate,
         command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
     )
 
@@ -125,6 +131,8 @@ def stored_choices(storage: BaseStorage, study_name: str | None) -> dict[str, An
         "n_seeds": len(description.tuning_seeds),
         "n_evaluations": description.n_evaluations,
         "n_eval_episodes": description.n_eval_episodes,
+        "score": description.score,
+        "aggregate": description.aggregate,
     }
 
 

@@ -21,9 +21,13 @@ LAYERS = [
     "_version",
     "errors",
     "wording",
+    "scores",
+    "intervals",
+    "comparison",
+    "elimination",
+    "gaussian_process",
     "settings",
     "seeds",
-    "scores",
     "interruption",
     "export",
     "task",
@@ -42,6 +46,7 @@ LAYERS = [
     "objective",
     "study",
     "search",
+    "finalists",
     "validation",
     "result",
     "display",
@@ -111,7 +116,7 @@ def test_only_the_plugin_and_the_command_import_the_zoo(module: str) -> None:
         assert "rl_zoo3" not in packages(MODULES[module])
 
 
-@pytest.mark.parametrize("module", ["settings", "scores"])
+@pytest.mark.parametrize("module", ["settings", "scores", "intervals", "comparison", "gaussian_process"])
 def test_settings_and_scores_know_neither_optuna_nor_sb3(module: str) -> None:
     assert not packages(MODULES[module]) & set(HEAVY)
 
