@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -269,22 +270,30 @@ def _contains(low: float, high: float, truth: float) -> bool:
     return bool(low - slack <= truth <= high + slack)
 
 
-def run(seed: int, n_repetitions: int) -> dict[str, Any]:
-    """All numbers of the benchmark."""
-    return {
-        "seed": seed,
-        "repetitions": n_repetitions,
-        "versions": {
-            "sb3-hpo": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "optuna": optuna.__version__,
-        },
-        "scenarios": {name: simulate(seed, n_repetitions, name) for name in SCENARIOS},
-        "coverage": {
-            name: {str(n): coverage(seed, n_repetitions, n, name) for n in (5, 7, 10, 20)} for name in DISTRIBUTIONS
-        },
-    }
+def run(seed: int, n_repetitions: int, n_workers: int = 1) -> dict[str, Any]:
+    """All numbers of the benchmark, the same for any number of processes."""
+    with ProcessPoolExecutor(n_workers, initializer=_quiet) as pool:
+        scenarios = {name: pool.submit(simulate, seed, n_repetitions, name) for name in SCENARIOS}
+        covered = {
+            name: {str(n): pool.submit(coverage, seed, n_repetitions, n, name) for n in (5, 7, 10, 20)}
+            for name in DISTRIBUTIONS
+        }
+        return {
+            "seed": seed,
+            "repetitions": n_repetitions,
+            "versions": {
+                "sb3-hpo": __version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "optuna": optuna.__version__,
+            },
+            "scenarios": {name: future.result() for name, future in scenarios.items()},
+            "coverage": {name: {n: future.result() for n, future in by_n.items()} for name, by_n in covered.items()},
+        }
+
+
+def _quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def as_table(results: Mapping[str, Any]) -> str:
@@ -342,11 +351,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repetitions", type=int, default=1_000)
+    parser.add_argument("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--png", type=Path, metavar="FILE")
     args = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    results = run(args.seed, args.repetitions)
+    results = run(args.seed, args.repetitions, args.workers)
     print(as_table(results))
     if args.json:
         args.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

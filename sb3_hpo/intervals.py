@@ -62,7 +62,11 @@ def difference_interval(
         return -high, -low
     resampled = _resampled_iqm(values, generator, n_resamples) - _resampled_iqm(other_values, generator, n_resamples)
     estimate = float(iqm(values)) - float(iqm(other_values))
-    return _percentiles(resampled, estimate, confidence, values.size + other_values.size - 2)
+    low, high = _percentiles(resampled, estimate, confidence, values.size + other_values.size - 2)
+    if np.array_equal(values, other_values):
+        # Neither comes first, so that neither end may be nearer.
+        low, high = -max(-low, high), max(-low, high)
+    return low, high
 
 
 def tail_probability(confidence: float, degrees_of_freedom: int) -> float:
