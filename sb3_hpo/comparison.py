@@ -24,13 +24,13 @@ class Comparison:
     """How a configuration compares with another one.
 
     :param difference: its interquartile mean less the other's
-    :param ci95: 95 % stratified bootstrap interval of the difference
+    :param ci95: 95 % stratified bootstrap interval of the difference; None with fewer than two seeds
     :param probability_of_improvement: that a run of it scores higher than a run of the other
     :param verdict: ``better`` or ``worse`` where the interval lies wholly on one side of zero
     """
 
     difference: float
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
     probability_of_improvement: float
     verdict: Verdict
 
@@ -47,11 +47,12 @@ def compare(scores: npt.ArrayLike, others: npt.ArrayLike, generator: np.random.G
     """
     low, high = difference_interval(scores, others, generator)
     verdict: Verdict = "not distinguishable"
-    if min(np.size(scores), np.size(others)) >= MIN_SEEDS_FOR_A_VERDICT:
+    n_seeds = min(np.size(scores), np.size(others))
+    if n_seeds >= MIN_SEEDS_FOR_A_VERDICT:
         verdict = "better" if low > 0.0 else "worse" if high < 0.0 else verdict
     return Comparison(
         difference=float(iqm(scores)) - float(iqm(others)),
-        ci95=(low, high),
+        ci95=(low, high) if n_seeds > 1 else None,
         probability_of_improvement=probability_of_improvement(scores, others),
         verdict=verdict,
     )

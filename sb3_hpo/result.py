@@ -53,10 +53,12 @@ class TuningResult:
         if comparison is None or finalist is None:
             return _without_comparison(self.validation)
         name, seeds = finalist.candidate.name, count(len(self.validation.seeds), "fresh seed")
+        difference = _in_words(comparison.difference, comparison.ci95)
         numbers = (
-            f"on {seeds} {name} has an {_iqm_in_words(finalist)}, the default {_iqm_in_words(default)}; the difference "
-            f"is {comparison.difference:+.1f} ({_interval_in_words(comparison.ci95)}), and a training of {name} scores "
-            f"higher than one of the default with a probability of {comparison.probability_of_improvement:.2f}."
+            f"on {seeds} {name} has an IQM of {_in_words(finalist.iqm, finalist.ci95)}, the default one of "
+            f"{_in_words(default.iqm, default.ci95)}; the difference is {difference}, and a training "
+            f"of {name} scores higher than one of the default with a probability of "
+            f"{comparison.probability_of_improvement:.2f}."
         )
         if comparison.verdict == "better":
             return f"Better: {numbers}"
@@ -103,7 +105,7 @@ class TuningResult:
             "text": self.verdict(),
             "trial": None if finalist is None else finalist.candidate.trial,
             "difference": None if comparison is None else comparison.difference,
-            "ci95": None if comparison is None else list(comparison.ci95),
+            "ci95": list(comparison.ci95) if comparison is not None and comparison.ci95 is not None else None,
             "probability_of_improvement": self.validation.probability_of_improvement,
         }
 
@@ -149,12 +151,9 @@ def _without_comparison(validation: Validation) -> str:
     )
 
 
-def _iqm_in_words(validated: Validated) -> str:
-    return f"IQM of {validated.iqm:.1f}" + (f" ({_interval_in_words(validated.ci95)})" if validated.ci95 else "")
-
-
-def _interval_in_words(interval: tuple[float, float]) -> str:
-    return f"95 % interval {interval[0]:.1f} to {interval[1]:.1f}"
+def _in_words(value: float | None, interval: tuple[float, float] | None) -> str:
+    number = f"{value:.1f}"
+    return number if interval is None else f"{number} (95 % interval {interval[0]:.1f} to {interval[1]:.1f})"
 
 
 def _finalist_json(validated: Validated) -> dict[str, Any]:
