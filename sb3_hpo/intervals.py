@@ -25,7 +25,7 @@ def bootstrap_interval(
 
     The stratified bootstrap of Agarwal et al. 2021 (https://arxiv.org/abs/2108.13264) for a single task, runs drawn
     with replacement, but with percentiles further out (:func:`tail_probability`): its plain percentiles contain the
-    truth in 92 to 94 % of samples of ten seeds, these in 94 to 97 %. ``benchmarks/winner_gap.py`` measures it.
+    truth in 91 to 94 % of samples of ten seeds, these in 94 to 97 %. ``benchmarks/winner_gap.py`` measures it.
     Below seven seeds the interval is too short for scores of two kinds, learned and failed.
 
     :param scores: one score per seed, shape ``(n_seeds,)``; their order does not matter
