@@ -151,6 +151,7 @@ def _mapping(text: str) -> dict[str, Any]:
 
 
 def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
+    from sb3_hpo.scores import AGGREGATES, SCORES
     from sb3_hpo.settings import TuningSettings
 
     group = parser.add_argument_group("options of sb3-hpo")
@@ -160,11 +161,14 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     for option, kind, text in (
         ("--timeout", float, "Seconds for search and validation together (default: 1200 without another budget)"),
         ("--n-seeds", int, "Tuning seeds that every trial is trained on"),
-        ("--n-finalists", int, "Best trials that are trained again on validation seeds"),
+        ("--score", str, f"What a learning curve is worth: {', '.join(SCORES)}"),
+        ("--aggregate", str, f"What the scores of the tuning seeds are worth together: {', '.join(AGGREGATES)}"),
+        ("--n-finalists", int, "Trials that are trained again, the best of them beside the default"),
         (
             "--n-validation-seeds",
             int,
-            "Fresh seeds that finalists and default are trained on; 0 for no validation",
+            "Fresh seeds that the best finalist and the default are trained on, besides half as many that choose it; "
+            "0 for no validation",
         ),
         ("--n-validation-episodes", int, "Deterministic episodes that judge one trained agent"),
         ("--max-consecutive-failures", int, "Failed trials in a row after which the study stops"),

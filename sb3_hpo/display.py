@@ -92,6 +92,7 @@ class Display:
             "IQM",
             "95 % interval",
             "mean return on each seed",
+            "on the seeds that chose",
         ):
             table.add_column(heading, justify="left" if heading == "candidate" else "right")
         for validated in result.validation.ranking:
@@ -149,4 +150,6 @@ def _row(validated: Validated) -> tuple[str, ...]:
         "" if validated.iqm is None else f"{validated.iqm:.1f}",
         interval,
         " ".join(f"{score:.0f}" for score in validated.scores),
+        " ".join(f"{score:.0f}" for score in validated.selection_scores)
+        + (" stopped" if validated.is_eliminated else ""),
     )

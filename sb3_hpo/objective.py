@@ -16,7 +16,7 @@ from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.errors import one_line
 from sb3_hpo.evaluation import eval_callback_class
 from sb3_hpo.pruners import compares_seeds
-from sb3_hpo.scores import carry_forward, mean_last
+from sb3_hpo.scores import SCORES, carry_forward, score_curves
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
 
@@ -55,7 +55,7 @@ class Objective:
 
     :param task: what is trained
     :param search_space: what is sampled
-    :param settings: evaluations, episodes, environments of an evaluation
+    :param settings: evaluations, episodes, environments of an evaluation, and how they are scored
     :param tuning_seeds: seeds to train on, in order
     :param interrupted: asked at every step whether to give the trial up
     """
@@ -107,8 +107,8 @@ class Objective:
             finally:
                 trial.set_user_attr(RUNS, runs)
             if self._compares_seeds:
-                _report_score(trial, run, index)
-        return float(mean_last(learning_curves(runs)).mean())
+                _report_score(trial, run, index, self._settings.score)
+        return score_curves(learning_curves(runs), self._settings.score, self._settings.aggregate)
 
     def _train(self, trial: optuna.Trial, training: Training, run: dict[str, Any], runs: list[dict[str, Any]]) -> None:
         settings = self._settings
@@ -153,12 +153,14 @@ class Objective:
         return str(folder if len(self._tuning_seeds) == 1 else folder / f"seed_{seed}")
 
 
-def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int) -> None:
+def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: str) -> None:
     """Report the score of a seed's whole training.
+
+    :param score: name of the score
 
     :raises optuna.TrialPruned: if the pruner gives the trial up
     """
-    trial.report(float(mean_last(learning_curves([run]))[0]), index)
+    trial.report(float(SCORES[score](learning_curves([run]))[0]), index)
     if trial.should_prune():
         raise optuna.TrialPruned(f"pruned after {index + 1} seeds")
 

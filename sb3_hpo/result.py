@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.export import zoo_yaml
 from sb3_hpo.wording import count
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sb3_hpo.search import TrialCounts
-    from sb3_hpo.validation import Candidate, Validated, Validation
+    from sb3_hpo.validation import Validated, Validation
 
 BEST_FILE = "best.yml"
 RESULT_FILE = "result.json"
@@ -29,7 +30,7 @@ class TuningResult:
     :param seconds: wall-clock seconds of the command
     :param n_timesteps_spent: environment steps trained in the study, validation included, evaluations not
     :param winner_params: the winner's params; None where the default wins and no trial had it
-    :param validation: candidates from the best to the worst
+    :param validation: what the finalists and the default are worth
     """
 
     study_name: str
@@ -43,28 +44,29 @@ class TuningResult:
 
     @property
     def winner(self) -> Validated:
-        """The best candidate."""
+        """The configuration that ``best.yml`` holds: the best finalist where it is better than the default."""
         return self.validation.winner
 
     def verdict(self) -> str:
-        """One sentence on how the winner compares with the default."""
-        winner, default = self.validation.winner, self.validation.default
-        if winner.iqm is None or default.iqm is None:
-            return _unvalidated(winner.candidate)
-        seeds = count(len(self.validation.seeds), "fresh seed")
-        if winner.candidate.is_default:
-            return f"Nothing that was tried beats the default configuration on {seeds}: keep the default."
-        comparison = (
-            f"{winner.candidate.name} has an IQM of {winner.iqm:.1f}, the default {default.iqm:.1f}, on {seeds}"
+        """How the best finalist compares with the default, in words and numbers, and what follows."""
+        comparison, finalist, default = self.validation.comparison, self.validation.finalist, self.validation.default
+        if comparison is None or finalist is None:
+            return _without_comparison(self.validation)
+        name, seeds = finalist.candidate.name, count(len(self.validation.seeds), "fresh seed")
+        difference = _in_words(comparison.difference, comparison.ci95)
+        numbers = (
+            f"on {seeds} {name} has an IQM of {_in_words(finalist.iqm, finalist.ci95)}, the default one of "
+            f"{_in_words(default.iqm, default.ci95)}; the difference is {difference}, and a training "
+            f"of {name} scores higher than one of the default with a probability of "
+            f"{comparison.probability_of_improvement:.2f}."
         )
-        if winner.ci95 is None or default.ci95 is None:
-            return f"The winner is ahead of the default: {comparison}; one seed says nothing about the spread."
-        if winner.ci95[0] > default.ci95[1]:
-            return f"The winner beats the default: {comparison}, and their 95 % intervals do not overlap."
-        return (
-            f"The winner is ahead of the default, but not clearly: {comparison}, and their 95 % intervals overlap. "
-            "More validation seeds would tell."
-        )
+        if comparison.verdict == "better":
+            return f"Better: {numbers}"
+        if comparison.verdict == "worse":
+            return f"Worse (keep the default): {numbers}"
+        too_few = len(self.validation.seeds) < MIN_SEEDS_FOR_A_VERDICT
+        more = f" A verdict takes at least {MIN_SEEDS_FOR_A_VERDICT} seeds." if too_few else ""
+        return f"Not distinguishable (keep the default): {numbers}{more}"
 
     def as_json(self) -> dict[str, Any]:
         """The content of ``result.json``."""
@@ -86,13 +88,25 @@ class TuningResult:
                 "seeds": self.validation.seeds,
                 "winner": _scores_json(winner),
                 "default": _scores_json(default),
+                "selection_seeds": self.validation.selection_seeds,
                 "finalists": [
-                    {"trial": validated.candidate.trial, **_scores_json(validated)}
+                    _finalist_json(validated)
                     for validated in self.validation.ranking
                     if not validated.candidate.is_default
                 ],
             },
-            "verdict": self.verdict(),
+            "verdict": self._verdict_json(),
+        }
+
+    def _verdict_json(self) -> dict[str, Any]:
+        comparison, finalist = self.validation.comparison, self.validation.finalist
+        return {
+            "verdict": self.validation.verdict,
+            "text": self.verdict(),
+            "trial": None if finalist is None else finalist.candidate.trial,
+            "difference": None if comparison is None else comparison.difference,
+            "ci95": list(comparison.ci95) if comparison is not None and comparison.ci95 is not None else None,
+            "probability_of_improvement": self.validation.probability_of_improvement,
         }
 
     def write(self, folder: Path) -> None:
@@ -115,24 +129,40 @@ class TuningResult:
             f"{counts.pruned} pruned, {counts.failed} failed trials; {self.n_timesteps_spent:,} environment steps).",
             self.verdict(),
         ]
-        compared = {id(v): v for v in (self.validation.winner, self.validation.default)}
         lines.extend(
             f"{validated.candidate.name}: mean return on fresh seeds "
             f"{', '.join(f'{score:.1f}' for score in validated.scores)}; IQM {validated.iqm:.1f}"
             + (f", 95 % interval {validated.ci95[0]:.1f} to {validated.ci95[1]:.1f}." if validated.ci95 else ".")
-            for validated in compared.values()
+            for validated in self.validation.ranking
             if validated.iqm is not None
         )
         return [*lines, f"Train with it: {self.training_command(folder)}"]
 
 
-def _unvalidated(winner: Candidate) -> str:
-    if winner.score is None:
+def _without_comparison(validation: Validation) -> str:
+    winner = validation.winner
+    if winner.candidate.score is None and winner.iqm is None:
         return "No trial was completed, so there is nothing to say about the default configuration but that it is kept."
+    if winner.candidate.is_default and all(v.candidate.is_default for v in validation.ranking):
+        return "Nothing but the default configuration was completed: keep the default."
     return (
-        f"{winner.name} has the best score of the search, {winner.score:.1f}, but it was not validated on fresh "
-        "seeds: expect less."
+        f"{winner.candidate.name} has the best score of the search, {winner.candidate.score:.1f}, but it was not "
+        "validated on fresh seeds: expect less."
     )
+
+
+def _in_words(value: float | None, interval: tuple[float, float] | None) -> str:
+    number = f"{value:.1f}"
+    return number if interval is None else f"{number} (95 % interval {interval[0]:.1f} to {interval[1]:.1f})"
+
+
+def _finalist_json(validated: Validated) -> dict[str, Any]:
+    return {
+        "trial": validated.candidate.trial,
+        **_scores_json(validated),
+        "selection_scores": validated.selection_scores,
+        "eliminated": validated.is_eliminated,
+    }
 
 
 def _scores_json(validated: Validated) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From learning curves to a score, and from scores to what can be said about them. Pure numpy."""
+"""From learning curves to a score, and from the scores of several seeds to one. Pure numpy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from sb3_hpo.errors import unknown_name
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 FloatArray = npt.NDArray[np.float64]
 
 LAST_FRACTION = 0.1
 MIN_LAST_EVALUATIONS = 3
+LOWER_QUANTILE = 0.25
 
 
 def carry_forward(curves: Sequence[Sequence[float]]) -> FloatArray:
@@ -27,8 +30,19 @@ def carry_forward(curves: Sequence[Sequence[float]]) -> FloatArray:
     return np.asarray([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves], dtype=np.float64)
 
 
+def last(curves: FloatArray) -> FloatArray:
+    """The last evaluation: ``curves[:, -1]``. What the zoo scores by; one evaluation is mostly luck.
+
+    :param curves: mean evaluation returns, shape ``(n_seeds, n_evaluations)``
+    :return: shape ``(n_seeds,)``
+    """
+    _check_has_evaluations(curves)
+    final: FloatArray = curves[:, -1].copy()
+    return final
+
+
 def mean_last(curves: FloatArray) -> FloatArray:
-    """The mean of the last tenth of the evaluations, at least three (or all, where there are fewer).
+    """The mean of the last ``max(3, ceil(n_evaluations / 10))`` evaluations (or of all, where there are fewer).
 
     One evaluation is a few noisy episodes of a policy that may be about to collapse; its neighbours say how much
     of it was luck.
@@ -36,12 +50,30 @@ def mean_last(curves: FloatArray) -> FloatArray:
     :param curves: mean evaluation returns, shape ``(n_seeds, n_evaluations)``
     :return: shape ``(n_seeds,)``
     """
-    n_evaluations = curves.shape[1]
-    if n_evaluations == 0:
-        raise ValueError("curves has no evaluations: nothing to score")
-    n_last = max(MIN_LAST_EVALUATIONS, math.ceil(LAST_FRACTION * n_evaluations))
-    last: FloatArray = curves[:, -n_last:].mean(axis=1)
-    return last
+    _check_has_evaluations(curves)
+    n_last = max(MIN_LAST_EVALUATIONS, math.ceil(LAST_FRACTION * curves.shape[1]))
+    return _mean(curves[:, -n_last:], axis=1)
+
+
+def auc(curves: FloatArray) -> FloatArray:
+    """The mean of all evaluations: the area under the learning curve over its length. It rewards learning fast.
+
+    :param curves: mean evaluation returns, evenly spaced, shape ``(n_seeds, n_evaluations)``
+    :return: shape ``(n_seeds,)``
+    """
+    _check_has_evaluations(curves)
+    return _mean(curves, axis=1)
+
+
+def best(curves: FloatArray) -> FloatArray:
+    """The best evaluation: ``max(curves)``. A maximum over noise, so above what the agent is worth.
+
+    :param curves: mean evaluation returns, shape ``(n_seeds, n_evaluations)``
+    :return: shape ``(n_seeds,)``
+    """
+    _check_has_evaluations(curves)
+    highest: FloatArray = curves.max(axis=1)
+    return highest
 
 
 def iqm(scores: npt.ArrayLike, axis: int = -1) -> FloatArray:
@@ -57,29 +89,80 @@ def iqm(scores: npt.ArrayLike, axis: int = -1) -> FloatArray:
     n = ordered.shape[axis]
     if n == 0:
         raise ValueError("scores is empty: it has no interquartile mean")
-    middle = np.take(ordered, np.arange(n // 4, n - n // 4), axis=axis)
-    mean: FloatArray = middle.mean(axis=axis)
-    return mean
+    return _mean(np.take(ordered, np.arange(n // 4, n - n // 4), axis=axis), axis=axis)
 
 
-def bootstrap_interval(
-    scores: npt.ArrayLike,
-    generator: np.random.Generator,
-    confidence: float = 0.95,
-    n_resamples: int = 10_000,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the interquartile mean of the scores of one configuration.
+def mean(scores: npt.ArrayLike, axis: int = -1) -> FloatArray:
+    """The mean over the runs: every run counts, also the one that failed.
 
-    The stratified bootstrap of Agarwal et al. 2021 for a single task: runs are drawn with replacement.
-
-    :param scores: one score per seed, shape ``(n_seeds,)``
-    :param generator: where the draws come from; the same generator state and scores give the same interval
-    :return: lower and upper end
+    :param scores: scores, of any shape
+    :param axis: the axis that the runs are on
     """
     values = np.asarray(scores, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(f"scores has shape {values.shape}, it must be (n_seeds,) with at least one seed")
-    draws = generator.integers(values.size, size=(n_resamples, values.size))
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(iqm(values[draws]), [tail, 1.0 - tail])
-    return float(low), float(high)
+    if values.shape[axis] == 0:
+        raise ValueError("scores is empty: it has no mean")
+    return _mean(values, axis=axis)
+
+
+def lower_quantile(scores: npt.ArrayLike, axis: int = -1) -> FloatArray:
+    """The lower quartile over the runs: what three runs in four reach. It asks for reliability.
+
+    Linear interpolation between the order statistics (Hyndman and Fan 1996, definition 7).
+
+    :param scores: scores, of any shape
+    :param axis: the axis that the runs are on
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.shape[axis] == 0:
+        raise ValueError("scores is empty: it has no quantile")
+    quantile: FloatArray = np.asarray(np.quantile(values, LOWER_QUANTILE, axis=axis))
+    return quantile
+
+
+SCORES: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "last": last,
+    "mean-last": mean_last,
+    "auc": auc,
+    "best": best,
+}
+"""Name -> from learning curves, shape ``(n_seeds, n_evaluations)``, to a score for each seed, ``(n_seeds,)``."""
+
+AGGREGATES: dict[str, Callable[[npt.ArrayLike], FloatArray]] = {
+    "iqm": iqm,
+    "mean": mean,
+    "lower-quantile": lower_quantile,
+}
+"""Name -> from the scores of the seeds, shape ``(n_seeds,)``, to one."""
+
+
+def score_curves(curves: FloatArray, score: str, aggregate: str) -> float:
+    """The score of a configuration: its learning curves scored one by one, then aggregated over the seeds.
+
+    :param curves: mean evaluation returns, shape ``(n_seeds, n_evaluations)``
+    :param score: one of :data:`SCORES`
+    :param aggregate: one of :data:`AGGREGATES`
+    :raises UserError: for an unknown name
+    """
+    check_name("score", score, SCORES)
+    check_name("aggregate", aggregate, AGGREGATES)
+    return float(AGGREGATES[aggregate](SCORES[score](curves)))
+
+
+def check_name(kind: str, name: str, known: Iterable[str]) -> None:
+    """Check the name of a score or an aggregate.
+
+    :raises UserError: for an unknown name
+    """
+    if name not in known:
+        raise unknown_name(kind, name, known)
+
+
+def _check_has_evaluations(curves: FloatArray) -> None:
+    if curves.shape[1] == 0:
+        raise ValueError("curves has no evaluations: nothing to score")
+
+
+def _mean(values: FloatArray, axis: int) -> FloatArray:
+    """The mean, never outside the values by rounding: the mean of equal values is that value."""
+    clipped: FloatArray = np.clip(values.mean(axis=axis), values.min(axis=axis), values.max(axis=axis))
+    return clipped

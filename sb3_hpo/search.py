@@ -87,13 +87,14 @@ def nothing_is_left(study: optuna.Study) -> bool:
 class SearchClock:
     """When the search must end so that validation has its time: asked at every step of a training.
 
-    Validation trains every finalist and the default on every validation seed; what that takes is estimated by the
-    trainings so far. It gets that much time, but no more than :data:`MAX_VALIDATION_SHARE` of it.
+    Validation trains the finalists on selection seeds, then the best of them and the default on validation seeds;
+    what that takes is estimated by the trainings so far. It gets that much time, but no more than
+    :data:`MAX_VALIDATION_SHARE` of it.
     """
 
     def __init__(self, settings: TuningSettings, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._n_trainings = (settings.n_finalists + 1) * settings.n_validation_seeds
+        self._n_trainings = settings.n_validation_trainings
         self._longest_reserve = MAX_VALIDATION_SHARE * (deadline.seconds_left or 0.0)
         self._reserve = self._longest_reserve if self._n_trainings else 0.0
 

@@ -1,10 +1,13 @@
-"""Seeds: what the search trains on, what judges it, and what the sampler draws from. Never the same ones."""
+"""Seeds: what the search trains on, what chooses its winner, what judges it, and what the sampler draws from.
+
+Never the same ones.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP = range(5)
+_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP, _SELECTION = range(6)
 
 _MAX_SEED = 2**31 - 1
 """numpy, torch and Gymnasium all take seeds up to this one, with room for the rank of a parallel environment."""
@@ -19,9 +22,13 @@ def tuning_seeds(seed: int, n_seeds: int) -> list[int]:
 
 
 def validation_seeds(seed: int, n_seeds: int, *, never: list[int]) -> list[int]:
-    """The seeds that judge the finalists, none of them in ``never`` (the tuning seeds)."""
-    candidates = _distinct_seeds(seed, _VALIDATION, n_seeds + len(never))
-    return [s for s in candidates if s not in never][:n_seeds]
+    """The seeds that judge a finalist and the default, none of them in ``never`` (seeds used for anything before)."""
+    return _other_seeds(seed, _VALIDATION, n_seeds, never)
+
+
+def selection_seeds(seed: int, n_seeds: int, *, never: list[int]) -> list[int]:
+    """The seeds that choose among the finalists, none of them in ``never`` (the tuning and validation seeds)."""
+    return _other_seeds(seed, _SELECTION, n_seeds, never)
 
 
 def evaluation_seed(training_seed: int) -> int:
@@ -40,6 +47,11 @@ def sampler_seed(seed: int, n_existing_trials: int) -> int:
 def bootstrap_generator(seed: int) -> np.random.Generator:
     """The generator that intervals are bootstrapped with: the same seed and data give the same interval."""
     return np.random.default_rng([seed, _BOOTSTRAP])
+
+
+def _other_seeds(seed: int, purpose: int, n_seeds: int, never: list[int]) -> list[int]:
+    candidates = _distinct_seeds(seed, purpose, n_seeds + len(never))
+    return [s for s in candidates if s not in never][:n_seeds]
 
 
 def _distinct_seeds(seed: int, purpose: int, n_seeds: int, *more: int) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sb3_hpo.errors import UserError, unknown_name
+from sb3_hpo.scores import AGGREGATES, SCORES, check_name
 
 DEFAULT_TIMEOUT_S = 1200.0
 """Seconds after which a tuning without a budget of its own ends: twenty minutes, validation included."""
@@ -43,9 +44,12 @@ class TuningSettings:
     :param pruner_kwargs: keyword arguments of the pruner, by Optuna's names; steps and resources are environment steps
     :param yes: whether a grid, or every combination of values, is to be tried whatever its size
     :param n_startup_trials: trials before the sampler starts to learn from them (the zoo's default, 10)
-    :param n_finalists: best trials that are trained again on validation seeds
-    :param n_validation_seeds: seeds, never seen by the search, that finalists and default are trained on;
-        0 leaves validation out
+    :param score: what a learning curve is worth: a name of :data:`sb3_hpo.scores.SCORES`
+    :param aggregate: what the scores of the tuning seeds are worth together: a name of
+        :data:`sb3_hpo.scores.AGGREGATES`
+    :param n_finalists: trials that are trained again, one of them to be compared with the default
+    :param n_validation_seeds: seeds, never seen by the search, that the best finalist and the default are trained
+        on; half as many others choose the best finalist; 0 leaves validation out
     :param n_validation_episodes: deterministic episodes that judge one trained agent
     :param optimization_log_path: folder in which each trial's evaluations and best model are saved, in a folder of
         its own; None to save none
@@ -71,6 +75,8 @@ class TuningSettings:
     pruner_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     yes: bool = False
     n_startup_trials: int = 10
+    score: str = "mean-last"
+    aggregate: str = "iqm"
     n_finalists: int = 3
     n_validation_seeds: int = 10
     n_validation_episodes: int = 20
@@ -90,6 +96,18 @@ class TuningSettings:
             _check_minimum(name, getattr(self, name), 0)
         if self.timeout is not None and not (math.isfinite(self.timeout) and self.timeout > 0):
             raise UserError(f"timeout is {self.timeout!r}, it must be a number of seconds above 0")
+        check_name("score", self.score, SCORES)
+        check_name("aggregate", self.aggregate, AGGREGATES)
+
+    @property
+    def n_selection_seeds(self) -> int:
+        """Seeds that choose among the finalists: half as many as judge the one chosen, rounded up."""
+        return math.ceil(self.n_validation_seeds / 2) if self.n_finalists > 1 else 0
+
+    @property
+    def n_validation_trainings(self) -> int:
+        """Trainings of a whole validation: those that choose among the finalists and those that judge."""
+        return self.n_finalists * self.n_selection_seeds + 2 * self.n_validation_seeds
 
     def with_default_budget(self) -> TuningSettings:
         """These settings, bounded in time where nothing bounds them: not even a grid that was agreed to."""

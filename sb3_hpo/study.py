@@ -62,6 +62,8 @@ class StudyDescription:
     :param n_eval_envs: environments that an evaluation steps side by side
     :param arguments: how the task makes its environments, beside the configuration
     :param search_space: what is sampled, as the content of a search-space file; None if it has no notation
+    :param score: what the learning curve of a training is worth
+    :param aggregate: what the scores of a trial's trainings are worth together
     :param version: version of sb3-hpo that made the study
     :param command: command that made the study
     """
@@ -77,6 +79,8 @@ class StudyDescription:
     n_eval_envs: int
     arguments: dict[str, Any]
     search_space: dict[str, Any] | None
+    score: str
+    aggregate: str
     version: str
     command: str
 
@@ -85,7 +89,17 @@ class StudyDescription:
 
         :raises UserError: naming the first thing that differs
         """
-        for name in ("algo", "env", "n_timesteps", "n_evaluations", "n_eval_episodes", "n_eval_envs", "arguments"):
+        for name in (
+            "algo",
+            "env",
+            "n_timesteps",
+            "n_evaluations",
+            "n_eval_episodes",
+            "n_eval_envs",
+            "score",
+            "aggregate",
+            "arguments",
+        ):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise UserError(
@@ -143,6 +157,8 @@ def describe(task: Task, space: SearchSpace, settings: TuningSettings) -> StudyD
         arguments=dict(task.arguments),
         search_space=_storable(space),
         version=__version__,
+        score=settings.score,
+        aggregate=settings.aggregate,
         command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
     )
 
@@ -158,6 +174,8 @@ def stored_choices(storage: BaseStorage, study_name: str | None) -> dict[str, An
         "n_evaluations": description.n_evaluations,
         "n_eval_episodes": description.n_eval_episodes,
         "n_eval_envs": description.n_eval_envs,
+        "score": description.score,
+        "aggregate": description.aggregate,
     }
 
 

@@ -15,7 +15,7 @@ from sb3_hpo.objective import RUNS, Objective
 from sb3_hpo.result import TuningResult
 from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import SearchClock, TrialCounts, search
-from sb3_hpo.seeds import validation_seeds
+from sb3_hpo.seeds import selection_seeds, validation_seeds
 from sb3_hpo.settings import MAX_POINTS
 from sb3_hpo.study import new_study_name, open_study
 from sb3_hpo.validation import choose_candidates, n_timesteps_of_validation, validate
@@ -137,15 +137,17 @@ class Tuning:
         settings = self._settings
         candidates = choose_candidates(study, self._task, self._search_space, settings.n_finalists)
         seeds = validation_seeds(description.seed, settings.n_validation_seeds, never=description.tuning_seeds)
-        if len(candidates) == 1 and candidates[0].score is None:
+        n_finalists = len(candidates) - 1
+        if not n_finalists and candidates[0].score is None:
             seeds = []
-        n_runs = len(candidates) * len(seeds)
+        choosing: list[int] = []
+        if seeds and n_finalists > 1:
+            never = [*description.tuning_seeds, *seeds]
+            choosing = selection_seeds(description.seed, settings.n_selection_seeds, never=never)
+        n_runs = n_finalists * len(choosing) + min(2, len(candidates)) * len(seeds)
         if n_runs:
             again = "; Ctrl-C again to end it" if stop.received else ""
-            self._display.line(
-                f"validation: {count(len(candidates), 'configuration')} on {count(len(seeds), 'seed')} "
-                f"that the search never saw{again}"
-            )
+            self._display.line(_announcement(n_finalists, len(choosing), len(seeds)) + again)
             stop.heed()
             self._display.begin("validation", n_runs, lambda: deadline.seconds_left)
         validation = validate(
@@ -158,6 +160,7 @@ class Tuning:
             stop,
             deadline,
             self._display.run_finished,
+            choosing,
         )
         return TuningResult(
             study_name=self._study_name,
@@ -192,6 +195,18 @@ def _seconds_per_training(study: optuna.Study) -> float | None:
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     seconds = [run["seconds"] for trial in trials for run in trial.user_attrs.get(RUNS, [])]
     return sum(seconds) / len(seconds) if seconds else None
+
+
+def _announcement(n_finalists: int, n_selection_seeds: int, n_seeds: int) -> str:
+    seeds = count(n_seeds, "seed")
+    if not n_finalists:
+        return f"validation: the default on {seeds} that the search never saw"
+    if not n_selection_seeds:
+        return f"validation: one finalist and the default on {seeds} that the search never saw"
+    return (
+        f"validation on seeds that the search never saw: {count(n_finalists, 'finalist')} on "
+        f"{count(n_selection_seeds, 'seed')}, then the best of them and the default on {n_seeds} others"
+    )
 
 
 def _n_timesteps(study: optuna.Study) -> int:

@@ -1,6 +1,10 @@
 """The finalists and the default, trained again on seeds that the search never saw.
 
-Each of these trainings is a trial of a study of its own, in the same storage, so that none is done twice.
+First the finalists compete on selection seeds; one that is clearly worse stops early. Then the best of them and the
+default are trained on validation seeds, which chose nothing: what these say about the two is not bent by the choice.
+
+Each of these trainings is a trial of a study of its own, in the same storage, so that none is done twice, by whichever
+command or worker.
 """
 
 from __future__ import annotations
@@ -18,10 +22,15 @@ from optuna.trial import TrialState
 from stable_baselines3.common.vec_env import sync_envs_normalization
 
 from sb3_hpo.callbacks import InterruptionCallback
+from sb3_hpo.comparison import Comparison, Verdict, compare
 from sb3_hpo.configuration import from_zoo, merge, to_zoo
+from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE, level, survivors
 from sb3_hpo.evaluation import evaluate_agent
+from sb3_hpo.finalists import choose_finalists
+from sb3_hpo.interruption import Deadline
+from sb3_hpo.intervals import bootstrap_interval
 from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments, configuration_of
-from sb3_hpo.scores import bootstrap_interval, iqm
+from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
 from sb3_hpo.study import VALIDATION_SUFFIX
 from sb3_hpo.transforms import OutsideSpaceError, Plain
@@ -31,7 +40,7 @@ if TYPE_CHECKING:
 
     from optuna.storages import BaseStorage
 
-    from sb3_hpo.interruption import Deadline, StopSignal
+    from sb3_hpo.interruption import StopSignal
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.task import Task
 
@@ -79,35 +88,49 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Validated:
-    """A candidate with its scores on the validation seeds.
+    """A candidate with its scores on seeds that the search never saw.
 
-    :param scores: mean return of the trained agent, one per seed, in the order of the seeds
+    A score is the mean return of one trained agent; scores are in the order of their seeds.
+
+    :param scores: scores on the validation seeds; empty for a finalist that was not chosen
     :param iqm: interquartile mean of the scores; None without scores
     :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
+    :param selection_scores: scores on the first selection seeds, as far as it came; empty for the default
+    :param is_eliminated: whether it was stopped for being clearly worse than another finalist
     """
 
     candidate: Candidate
     scores: list[float]
     iqm: float | None
     ci95: tuple[float, float] | None
+    selection_scores: list[float] = dataclasses.field(default_factory=list)
+    is_eliminated: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
     """What validation found.
 
-    :param seeds: seeds that every candidate was trained on: those that all of them finished
+    :param seeds: validation seeds that both the chosen finalist and the default finished
     :param n_seeds_asked: validation seeds that were asked for
-    :param ranking: candidates from the best to the worst; in a tie the default comes first
+    :param ranking: the winner first, then the other one of the pair that was compared, then the finalists that were
+        not chosen, from the best to the worst
+    :param comparison: the chosen finalist compared with the default; None without a seed that both finished
+    :param selection_seeds: seeds that chose among the finalists
     """
 
     seeds: list[int]
     n_seeds_asked: int
     ranking: list[Validated]
+    comparison: Comparison | None = None
+    selection_seeds: list[int] = dataclasses.field(default_factory=list)
 
     @property
     def winner(self) -> Validated:
-        """The best candidate."""
+        """The configuration to train with: the chosen finalist if it is better than the default, else the default.
+
+        Where nothing was validated, the best score of the search.
+        """
         return self.ranking[0]
 
     @property
@@ -115,20 +138,38 @@ class Validation:
         """The configuration that was tuned from."""
         return next(validated for validated in self.ranking if validated.candidate.is_default)
 
+    @property
+    def finalist(self) -> Validated | None:
+        """The finalist that was compared with the default; None where there was no comparison."""
+        if self.comparison is None:
+            return None
+        return next(validated for validated in self.ranking if not validated.candidate.is_default)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How the finalist compares with the default; None where there was no comparison."""
+        return None if self.comparison is None else self.comparison.verdict
+
+    @property
+    def probability_of_improvement(self) -> float | None:
+        """That a training of the finalist scores higher than one of the default; None without a comparison."""
+        return None if self.comparison is None else self.comparison.probability_of_improvement
+
 
 def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_finalists: int) -> list[Candidate]:
-    """The default and the best complete trials of a study, best first, without those that repeat a configuration."""
+    """The default and the finalists of a study, those of the best score first."""
     default_params = _default_params(task, space)
-    default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
-    finalists: dict[str, Candidate] = {}
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    for trial in sorted(trials, key=lambda trial: trial.value or 0.0, reverse=True):
-        if trial.params == default_params:
-            default = dataclasses.replace(default, trial=trial.number, score=trial.value)
-        elif len(finalists) < n_finalists:
-            candidate = Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False)
-            finalists.setdefault(candidate.fingerprint, candidate)
-    return [default, *finalists.values()]
+    default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
+    of_default = [trial for trial in trials if trial.params == default_params]
+    if of_default:
+        best = max(of_default, key=lambda trial: trial.value or 0.0)
+        default = dataclasses.replace(default, trial=best.number, score=best.value)
+    finalists = choose_finalists(trials, space, n_finalists, default_params)
+    return [
+        default,
+        *(Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False) for trial in finalists),
+    ]
 
 
 def validation_study_name(study_name: str) -> str:
@@ -146,33 +187,38 @@ def validate(
     stop: StopSignal,
     deadline: Deadline,
     on_run: Callable[[Candidate, float], None],
+    selection_seeds: Sequence[int] = (),
+    train: Callable[..., tuple[float, int]] | None = None,
 ) -> Validation:
-    """Train every candidate on every seed, seed by seed, until done or until time is over or a signal comes.
+    """Choose the best finalist, and compare it with the default, until done or until time or a signal ends it.
 
-    What was trained before, by this command or an earlier one, is not trained again.
+    What was trained before, by this command or another one, is not trained again. What another worker is training is
+    left to it as long as there is something else to train.
 
-    :param seeds: validation seeds
+    :param candidates: the default, and the finalists, the most promising one first
+    :param seeds: validation seeds: they judge the chosen finalist and the default
     :param n_episodes: deterministic episodes that judge one trained agent
     :param on_run: called after every training with its candidate and score
+    :param selection_seeds: seeds that choose among the finalists; they get the share of the time that is theirs.
+        Without them the first finalist is chosen
+    :param train: what trains; :func:`train_and_evaluate` unless a benchmark puts a table of scores in its place
     """
-    study = optuna.create_study(
-        storage=storage,
-        study_name=validation_study_name(study_name),
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.RandomSampler(seed=0),
-    )
-    known = _known_scores(study, n_episodes)
-    for seed in seeds:
-        for candidate in candidates:
-            if (candidate.fingerprint, seed) in known:
-                continue
-            score = _run(study, task, candidate, seed, n_episodes, lambda: stop.is_pending or deadline.is_over)
-            if score is None:
-                return _summarize(candidates, seeds, known)
-            known[candidate.fingerprint, seed] = score
-            on_run(candidate, score)
-    return _summarize(candidates, seeds, known)
+
+    def interrupted() -> bool:
+        return stop.is_pending or deadline.is_over
+
+    study = _open_study(storage, study_name)
+    trainings = _Trainings(study, task, n_episodes, interrupted, on_run, train or train_and_evaluate)
+    finalists = [candidate for candidate in candidates if not candidate.is_default]
+    default = next(candidate for candidate in candidates if candidate.is_default)
+    selection = _Selection(finalists)
+    if seeds and len(finalists) > 1:
+        share = _share_of_selection(len(finalists), len(selection_seeds), len(seeds))
+        left = deadline.seconds_left
+        selection.run(trainings, selection_seeds, Deadline(None if left is None else share * left))
+    compared = [default, *selection.ranking[:1]]
+    trainings.complete([(candidate, seed) for seed in seeds for candidate in compared])
+    return _summarize(trainings, default, selection, seeds)
 
 
 def n_timesteps_of_validation(storage: BaseStorage, study_name: str) -> int:
@@ -216,60 +262,165 @@ def train_and_evaluate(
     return score, model.num_timesteps
 
 
-def _run(
-    study: optuna.Study,
-    task: Task,
-    candidate: Candidate,
-    seed: int,
-    n_episodes: int,
-    interrupted: Callable[[], bool],
-) -> float | None:
-    if interrupted():
-        return None
-    trial = study.ask()
-    trial.set_user_attr(CANDIDATE, candidate.fingerprint)
-    trial.set_user_attr(SEED, seed)
-    trial.set_user_attr(N_EPISODES, n_episodes)
-    trial.set_user_attr(HYPERPARAMS, dict(candidate.configuration))
-    try:
-        score, n_timesteps = train_and_evaluate(task, candidate.configuration, seed, n_episodes, interrupted)
-    except TrialInterruptedError:
-        study.tell(trial, state=TrialState.FAIL)
-        return None
-    except BaseException:
-        study.tell(trial, state=TrialState.FAIL)
-        raise
-    trial.set_user_attr(N_TIMESTEPS, n_timesteps)
-    study.tell(trial, score)
-    return score
+def _open_study(storage: BaseStorage, study_name: str) -> optuna.Study:
+    return optuna.create_study(
+        storage=storage,
+        study_name=validation_study_name(study_name),
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.RandomSampler(seed=0),
+    )
 
 
-def _known_scores(study: optuna.Study, n_episodes: int) -> dict[tuple[str, int], float]:
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return {
-        (trial.user_attrs[CANDIDATE], trial.user_attrs[SEED]): float(trial.value or 0.0)
-        for trial in trials
-        if trial.user_attrs[N_EPISODES] == n_episodes
-    }
+class _Trainings:
+    """Trainings of candidates on seeds, each a trial of the validation study.
+
+    :param interrupted: asked at every step whether to give a training up
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        task: Task,
+        n_episodes: int,
+        interrupted: Callable[[], bool],
+        on_run: Callable[[Candidate, float], None],
+        train: Callable[..., tuple[float, int]],
+    ) -> None:
+        self._study = study
+        self._train = train
+        self._task = task
+        self._n_episodes = n_episodes
+        self._interrupted = interrupted
+        self._on_run = on_run
+        self._known = self._read((TrialState.COMPLETE,))
+
+    def complete(self, pairs: Sequence[tuple[Candidate, int]], deadline: Deadline | None = None) -> bool:
+        """Train all these candidates with these seeds, in this order; False if it was stopped before the end.
+
+        Those that another worker is training come last; they may be done by then, or the worker may be dead.
+
+        :param deadline: no training begins after it
+        """
+        while pending := self._pending(pairs):
+            if deadline is not None and deadline.is_over:
+                return False
+            candidate, seed = pending[0]
+            score = self._run(candidate, seed)
+            if score is None:
+                return False
+            self._known[candidate.fingerprint, seed] = score
+            self._on_run(candidate, score)
+        return True
+
+    def scores(self, candidate: Candidate, seeds: Sequence[int]) -> list[float]:
+        """The scores of a candidate on these seeds, up to the first one that is missing."""
+        scores: list[float] = []
+        for seed in seeds:
+            if (candidate.fingerprint, seed) not in self._known:
+                break
+            scores.append(self._known[candidate.fingerprint, seed])
+        return scores
+
+    def _pending(self, pairs: Sequence[tuple[Candidate, int]]) -> list[tuple[Candidate, int]]:
+        missing = self._missing(pairs)
+        if not missing:
+            return []
+        # Only now, and all of it: other workers add to it.
+        self._known |= self._read((TrialState.COMPLETE,))
+        claimed = self._read((TrialState.RUNNING,))
+        return sorted(self._missing(pairs), key=lambda pair: (pair[0].fingerprint, pair[1]) in claimed)
+
+    def _missing(self, pairs: Sequence[tuple[Candidate, int]]) -> list[tuple[Candidate, int]]:
+        return [(candidate, seed) for candidate, seed in pairs if (candidate.fingerprint, seed) not in self._known]
+
+    def _read(self, states: tuple[TrialState, ...]) -> dict[tuple[str, int], float]:
+        # A trial that was just asked for has no attributes yet.
+        return {
+            (trial.user_attrs[CANDIDATE], trial.user_attrs[SEED]): float(trial.value or 0.0)
+            for trial in self._study.get_trials(deepcopy=False, states=states)
+            if trial.user_attrs.get(N_EPISODES) == self._n_episodes
+        }
+
+    def _run(self, candidate: Candidate, seed: int) -> float | None:
+        if self._interrupted():
+            return None
+        study, configuration = self._study, candidate.configuration
+        trial = study.ask()
+        trial.set_user_attr(CANDIDATE, candidate.fingerprint)
+        trial.set_user_attr(SEED, seed)
+        trial.set_user_attr(N_EPISODES, self._n_episodes)
+        trial.set_user_attr(HYPERPARAMS, dict(configuration))
+        try:
+            score, n_timesteps = self._train(self._task, configuration, seed, self._n_episodes, self._interrupted)
+        except TrialInterruptedError:
+            study.tell(trial, state=TrialState.FAIL)
+            return None
+        except BaseException:
+            study.tell(trial, state=TrialState.FAIL)
+            raise
+        trial.set_user_attr(N_TIMESTEPS, n_timesteps)
+        study.tell(trial, score)
+        return score
 
 
-def _summarize(
-    candidates: Sequence[Candidate], seeds: Sequence[int], known: Mapping[tuple[str, int], float]
-) -> Validation:
-    done = [seed for seed in seeds if all((candidate.fingerprint, seed) in known for candidate in candidates)]
-    validated = [
-        _with_interval(candidate, [known[candidate.fingerprint, seed] for seed in done]) for candidate in candidates
-    ]
-    # Stable, and the default is first: in a tie it stays ahead of what would replace it.
-    return Validation(seeds=done, n_seeds_asked=len(seeds), ranking=sorted(validated, key=_rank, reverse=True))
+class _Selection:
+    """Successive elimination among the finalists."""
+
+    def __init__(self, finalists: Sequence[Candidate]) -> None:
+        self.seeds: list[int] = []
+        self._running = list(finalists)
+        self._eliminated: list[Candidate] = []
+
+    @property
+    def ranking(self) -> list[Candidate]:
+        """The finalists from the best to the worst; those that were eliminated early come last."""
+        return [*self._running, *self._eliminated]
+
+    def is_eliminated(self, candidate: Candidate) -> bool:
+        """Whether a finalist was stopped."""
+        return candidate in self._eliminated
+
+    def run(self, trainings: _Trainings, seeds: Sequence[int], deadline: Deadline) -> None:
+        """Train the finalists seed by seed, fewer of them as it becomes clear which are worse."""
+        for n_seeds in range(min(MIN_SEEDS_TO_ELIMINATE, len(seeds)), len(seeds) + 1):
+            so_far = seeds[:n_seeds]
+            is_complete = trainings.complete([(c, seed) for seed in so_far for c in self._running], deadline)
+            n_done = min(len(trainings.scores(candidate, so_far)) for candidate in self._running)
+            self.seeds = list(seeds[:n_done])
+            if self.seeds:
+                self._rank({c.fingerprint: trainings.scores(c, self.seeds) for c in self._running})
+            if not is_complete or len(self._running) == 1:
+                return
+
+    def _rank(self, scores: Mapping[str, list[float]]) -> None:
+        staying = survivors(scores, bootstrap_generator(0))
+        ordered = sorted(self._running, key=lambda c: level(scores[c.fingerprint]), reverse=True)
+        self._running = [c for c in ordered if c.fingerprint in staying]
+        self._eliminated = [*(c for c in ordered if c.fingerprint not in staying), *self._eliminated]
 
 
-def _rank(validated: Validated) -> tuple[float, float]:
-    """By validation; where there was none, by the score in the search."""
-    if validated.iqm is None:
-        score = validated.candidate.score
-        return (-math.inf if score is None else score, 0.0)
-    return (validated.iqm, float(np.mean(validated.scores)))
+def _share_of_selection(n_finalists: int, n_selection_seeds: int, n_seeds: int) -> float:
+    n_trainings = n_finalists * n_selection_seeds
+    return n_trainings / (n_trainings + 2 * n_seeds)
+
+
+def _summarize(trainings: _Trainings, default: Candidate, selection: _Selection, seeds: Sequence[int]) -> Validation:
+    compared = [default, *selection.ranking[:1]]
+    n_done = min(len(trainings.scores(candidate, seeds)) for candidate in compared)
+    done = list(seeds[:n_done])
+    validated = [_with_interval(candidate, trainings.scores(candidate, done)) for candidate in compared]
+    validated.extend(Validated(candidate, [], None, None) for candidate in selection.ranking[1:])
+    validated = [_with_selection(v, selection, trainings) for v in validated]
+    comparison = None
+    if len(compared) > 1 and done:
+        comparison = compare(validated[1].scores, validated[0].scores, bootstrap_generator(0))
+        if comparison.verdict == "better":
+            validated[:2] = reversed(validated[:2])
+    elif not done:
+        # Stable, and the default is first: in a tie it stays ahead of what would replace it.
+        validated.sort(key=lambda v: -math.inf if v.candidate.score is None else v.candidate.score, reverse=True)
+    return Validation(done, len(seeds), validated, comparison, selection.seeds)
 
 
 def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
@@ -278,6 +429,17 @@ def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
     # One seed says nothing about the spread.
     interval = bootstrap_interval(scores, bootstrap_generator(0)) if len(scores) > 1 else None
     return Validated(candidate, scores, float(iqm(scores)), interval)
+
+
+def _with_selection(validated: Validated, selection: _Selection, trainings: _Trainings) -> Validated:
+    candidate = validated.candidate
+    if candidate.is_default:
+        return validated
+    return dataclasses.replace(
+        validated,
+        selection_scores=trainings.scores(candidate, selection.seeds),
+        is_eliminated=selection.is_eliminated(candidate),
+    )
 
 
 def _default_params(task: Task, space: SearchSpace) -> dict[str, Plain] | None:

@@ -119,9 +119,10 @@ def test_result_shows_every_candidate_and_the_verdict() -> None:
     text = output.getvalue()
     winner_row = next(line for line in text.splitlines() if "trial 3" in line and "77.5" in line)
     default_row = next(line for line in text.splitlines() if "default (trial 0)" in line)
-    assert all(cell in winner_row for cell in ("100.0", "99.0 to 101.0", "99 100 101"))
-    assert all(cell in default_row for cell in ("11.0", "50.0", "49.0 to 51.0", "49 50 51"))
+    assert all(cell in winner_row for cell in ("100.0", "99.0 to 101.0", "99 100 100 101"))
+    assert all(cell in default_row for cell in ("11.0", "50.0", "49.0 to 51.0", "49 50 50 51"))
     assert text.index(winner_row) < text.index(default_row)
+    assert text.index(default_row) < text.index("30 31 stopped")
     assert BETTER.verdict() in text.splitlines()
     assert "not reached" not in text
 
@@ -129,4 +130,4 @@ def test_result_shows_every_candidate_and_the_verdict() -> None:
 def test_seeds_that_were_not_reached_are_counted() -> None:
     display, output = create_display()
     display.result(create_result(validated(9), default(8, trial=None, score=None), seeds=[4]))
-    assert "2 of 3 validation seeds not reached in time." in output.getvalue()
+    assert "3 of 4 validation seeds not reached in time." in output.getvalue()

@@ -22,9 +22,13 @@ LAYERS = [
     "errors",
     "wording",
     "console",
+    "scores",
+    "intervals",
+    "comparison",
+    "elimination",
+    "gaussian_process",
     "settings",
     "seeds",
-    "scores",
     "interruption",
     "export",
     "features",
@@ -34,6 +38,7 @@ LAYERS = [
     "bases",
     "zoo_text",
     "configuration",
+    "trust",
     "model_kwargs",
     "transforms",
     "search_space",
@@ -53,6 +58,7 @@ LAYERS = [
     "study",
     "trial_loading",
     "search",
+    "finalists",
     "validation",
     "result",
     "display",
@@ -62,6 +68,7 @@ LAYERS = [
     "plugin.task",
     "plugin.preparation",
     "plugin.experiment",
+    "plugin.rebuild",
     "plugin.registration",
     "plugin",
     "cli",
@@ -123,7 +130,7 @@ def test_only_the_plugin_and_the_command_import_the_zoo(module: str) -> None:
         assert "rl_zoo3" not in packages(MODULES[module])
 
 
-@pytest.mark.parametrize("module", ["settings", "scores"])
+@pytest.mark.parametrize("module", ["settings", "scores", "intervals", "comparison", "gaussian_process"])
 def test_settings_and_scores_know_neither_optuna_nor_sb3(module: str) -> None:
     assert not packages(MODULES[module]) & set(HEAVY)
 

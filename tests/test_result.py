@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from sb3_hpo.comparison import Comparison
 from sb3_hpo.result import TuningResult
 from sb3_hpo.search import TrialCounts
 from sb3_hpo.validation import Candidate, Validated, Validation
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIGURATION = {"n_timesteps": 200, "policy": "MlpPolicy", "learning_rate": 0.001}
 WINNER_CONFIGURATION = {**DEFAULT_CONFIGURATION, "learning_rate": 0.01, "policy_kwargs": "dict(net_arch=[8])"}
-SEEDS = [4, 5, 6]
+SEEDS = [4, 5, 6, 7]
 
 
 def validated(
@@ -25,14 +26,14 @@ def validated(
     candidate = Candidate(trial, score, configuration, is_default=is_default)
     if level is None:
         return Validated(candidate, [], None, None)
-    return Validated(candidate, [level - spread, level, level + spread], level, (level - spread, level + spread))
+    return Validated(candidate, [level - spread, level, level, level + spread], level, (level - spread, level + spread))
 
 
 def on_one_seed(level: float, *, is_default: bool = False) -> Validated:
     return Validated(validated(level, is_default=is_default).candidate, [level], level, None)
 
 
-def create_result(*ranking: Validated, seeds: list[int] = SEEDS) -> TuningResult:
+def create_result(*ranking: Validated, seeds: list[int] = SEEDS, comparison: Comparison | None = None) -> TuningResult:
     winner = ranking[0].candidate
     return TuningResult(
         study_name="my_study",
@@ -42,7 +43,7 @@ def create_result(*ranking: Validated, seeds: list[int] = SEEDS) -> TuningResult
         n_timesteps_spent=123_456,
         n_trials=TrialCounts(complete=4, pruned=2, failed=1),
         winner_params=None if winner.is_default else {"learning_rate": 0.01},
-        validation=Validation(seeds, 3, list(ranking)),
+        validation=Validation(seeds, 4, list(ranking), comparison, selection_seeds=[8, 9]),
     )
 
 
@@ -50,13 +51,24 @@ def default(level: float | None, **kwargs: Any) -> Validated:
     return validated(level, is_default=True, **{"trial": 0, "score": 11.0, **kwargs})
 
 
-BETTER = create_result(validated(100), default(50))
-NOT_CLEAR = create_result(validated(51), default(50))
-TOUCHING = create_result(validated(52), default(50))
-DEFAULT_WINS = create_result(default(50), validated(49))
-ONE_SEED = create_result(on_one_seed(100), on_one_seed(50, is_default=True), seeds=[4])
+STOPPED = Validated(
+    Candidate(7, 70.0, WINNER_CONFIGURATION, is_default=False), [], None, None, [30.0, 31.0], is_eliminated=True
+)
+
+BETTER = create_result(validated(100), default(50), STOPPED, comparison=Comparison(50.0, (48.0, 52.0), 1.0, "better"))
+NOT_CLEAR = create_result(
+    default(50), validated(51), comparison=Comparison(1.0, (-1.0, 3.0), 0.6875, "not distinguishable")
+)
+WORSE = create_result(default(50), validated(20), comparison=Comparison(-30.0, (-32.0, -28.0), 0.0, "worse"))
+ONE_SEED = create_result(
+    on_one_seed(50, is_default=True),
+    on_one_seed(100),
+    seeds=[4],
+    comparison=Comparison(50.0, None, 1.0, "not distinguishable"),
+)
 NOT_VALIDATED = create_result(validated(None), default(None), seeds=[])
 NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
+ONLY_DEFAULT = create_result(default(50))
 
 
 @pytest.mark.parametrize(
@@ -64,22 +76,27 @@ NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
     [
         (
             BETTER,
-            "The winner beats the default: trial 3 has an IQM of 100.0, the default 50.0, on 3 fresh seeds, and their "
-            "95 % intervals do not overlap.",
+            "Better: on 4 fresh seeds trial 3 has an IQM of 100.0 (95 % interval 99.0 to 101.0), the default one of "
+            "50.0 (95 % interval 49.0 to 51.0); the difference is 50.0 (95 % interval 48.0 to 52.0), and a training "
+            "of trial 3 scores higher than one of the default with a probability of 1.00.",
         ),
         (
             NOT_CLEAR,
-            "The winner is ahead of the default, but not clearly: trial 3 has an IQM of 51.0, the default 50.0, on 3 "
-            "fresh seeds, and their 95 % intervals overlap. More validation seeds would tell.",
+            "Not distinguishable (keep the default): on 4 fresh seeds trial 3 has an IQM of 51.0 (95 % interval 50.0 "
+            "to 52.0), the default one of 50.0 (95 % interval 49.0 to 51.0); the difference is 1.0 (95 % interval "
+            "-1.0 to 3.0), and a training of trial 3 scores higher than one of the default with a probability of 0.69.",
         ),
         (
-            DEFAULT_WINS,
-            "Nothing that was tried beats the default configuration on 3 fresh seeds: keep the default.",
+            WORSE,
+            "Worse (keep the default): on 4 fresh seeds trial 3 has an IQM of 20.0 (95 % interval 19.0 to 21.0), the "
+            "default one of 50.0 (95 % interval 49.0 to 51.0); the difference is -30.0 (95 % interval -32.0 to "
+            "-28.0), and a training of trial 3 scores higher than one of the default with a probability of 0.00.",
         ),
         (
             ONE_SEED,
-            "The winner is ahead of the default: trial 3 has an IQM of 100.0, the default 50.0, on 1 fresh seed; one "
-            "seed says nothing about the spread.",
+            "Not distinguishable (keep the default): on 1 fresh seed trial 3 has an IQM of 100.0, the default one of "
+            "50.0; the difference is 50.0, and a training of trial 3 scores higher than "
+            "one of the default with a probability of 1.00. A verdict takes at least 4 seeds.",
         ),
         (
             NOT_VALIDATED,
@@ -89,16 +106,13 @@ NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
             NOTHING_FOUND,
             "No trial was completed, so there is nothing to say about the default configuration but that it is kept.",
         ),
+        (ONLY_DEFAULT, "Nothing but the default configuration was completed: keep the default."),
     ],
-    ids=["better", "not clear", "default", "one seed", "not validated", "nothing"],
+    ids=["better", "not clear", "worse", "one seed", "not validated", "nothing", "only default"],
 )
 def test_verdict(result: TuningResult, verdict: str) -> None:
     assert result.verdict() == verdict
-    assert result.as_json()["verdict"] == verdict
-
-
-def test_intervals_that_touch_are_not_clear() -> None:
-    assert "not clearly" in TOUCHING.verdict()
+    assert result.as_json()["verdict"]["text"] == verdict
 
 
 def test_json_has_the_documented_content() -> None:
@@ -118,13 +132,32 @@ def test_json_has_the_documented_content() -> None:
         "hyperparams": WINNER_CONFIGURATION,
     }
     assert content["validation"]["seeds"] == SEEDS
-    assert content["validation"]["winner"] == {"scores": [99, 100, 101], "iqm": 100, "ci95": [99, 101]}
-    assert content["validation"]["default"] == {"scores": [49, 50, 51], "iqm": 50, "ci95": [49, 51]}
+    assert content["validation"]["winner"] == {"scores": [99, 100, 100, 101], "iqm": 100, "ci95": [99, 101]}
+    assert content["validation"]["default"] == {"scores": [49, 50, 50, 51], "iqm": 50, "ci95": [49, 51]}
+    assert content["validation"]["selection_seeds"] == [8, 9]
+    assert content["validation"]["finalists"][1] == {
+        "trial": 7,
+        "scores": [],
+        "iqm": None,
+        "ci95": None,
+        "selection_scores": [30.0, 31.0],
+        "eliminated": True,
+    }
+    assert content["verdict"] == {
+        "verdict": "better",
+        "text": BETTER.verdict(),
+        "trial": 3,
+        "difference": 50.0,
+        "ci95": [48.0, 52.0],
+        "probability_of_improvement": 1.0,
+    }
     assert json.loads(json.dumps(content)) == content
 
 
 def test_json_of_a_default_that_wins_without_a_trial() -> None:
-    content = create_result(default(50, trial=None, score=None), validated(49)).as_json()
+    content = create_result(
+        default(50, trial=None, score=None), validated(49), comparison=WORSE.validation.comparison
+    ).as_json()
     assert content["winner"] == {
         "trial": None,
         "score": None,
@@ -134,8 +167,14 @@ def test_json_of_a_default_that_wins_without_a_trial() -> None:
     assert content["validation"]["winner"] == content["validation"]["default"]
 
 
+def test_json_without_a_comparison_holds_null() -> None:
+    verdict = NOT_VALIDATED.as_json()["verdict"]
+    assert verdict.pop("text") == NOT_VALIDATED.verdict()
+    assert set(verdict.values()) == {None}
+
+
 def test_interval_of_one_seed_is_null() -> None:
-    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [100], "iqm": 100, "ci95": None}
+    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [50], "iqm": 50, "ci95": None}
 
 
 def test_json_without_validation_holds_null() -> None:
@@ -144,7 +183,7 @@ def test_json_without_validation_holds_null() -> None:
     assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None}
 
 
-@pytest.mark.parametrize("result", [BETTER, DEFAULT_WINS, ONE_SEED, NOT_VALIDATED, NOTHING_FOUND])
+@pytest.mark.parametrize("result", [BETTER, WORSE, ONE_SEED, NOT_VALIDATED, NOTHING_FOUND])
 def test_files_can_be_read_by_others(result: TuningResult, tmp_path: Path) -> None:
     folder = tmp_path / "dqn" / "my_study"
     result.write(folder)
@@ -159,7 +198,7 @@ def test_files_can_be_read_by_others(result: TuningResult, tmp_path: Path) -> No
 def test_writing_again_replaces_what_was_there(tmp_path: Path) -> None:
     NOT_CLEAR.write(tmp_path)
     BETTER.write(tmp_path)
-    assert json.loads((tmp_path / "result.json").read_text())["verdict"] == BETTER.verdict()
+    assert json.loads((tmp_path / "result.json").read_text())["verdict"]["text"] == BETTER.verdict()
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -169,13 +208,19 @@ def test_evidence_stands_in_the_comments_of_best_yml(tmp_path: Path) -> None:
     text = "\n".join(comments)
     assert "study my_study: 4 complete, 2 pruned, 1 failed trials; 123,456 environment steps" in text
     assert BETTER.verdict() in text
-    assert "trial 3: mean return on fresh seeds 99.0, 100.0, 101.0; IQM 100.0, 95 % interval 99.0 to 101.0." in text
-    assert "default: mean return on fresh seeds 49.0, 50.0, 51.0; IQM 50.0" in text
+    assert (
+        "trial 3: mean return on fresh seeds 99.0, 100.0, 100.0, 101.0; IQM 100.0, 95 % interval 99.0 to 101.0." in text
+    )
+    assert "default: mean return on fresh seeds 49.0, 50.0, 50.0, 51.0; IQM 50.0" in text
     assert comments[-1] == (
         f"# Train with it: rl_zoo3 train --algo dqn --env CartPole-v1 -conf {tmp_path / 'best.yml'}"
     )
 
 
-def test_default_that_wins_is_told_once(tmp_path: Path) -> None:
-    DEFAULT_WINS.write(tmp_path)
-    assert (tmp_path / "best.yml").read_text().count("mean return on fresh seeds") == 1
+def test_finalist_stands_beside_the_default_that_is_kept(tmp_path: Path) -> None:
+    NOT_CLEAR.write(tmp_path)
+    text = (tmp_path / "best.yml").read_text()
+    assert "trial 3: mean return on fresh seeds 50.0, 51.0, 51.0, 52.0" in text
+    assert text.count("mean return on fresh seeds") == 2
+    assert yaml.safe_load(text) == {"CartPole-v1": DEFAULT_CONFIGURATION}
+    assert NOT_CLEAR.as_json()["validation"]["finalists"][0]["iqm"] == 51

@@ -7,14 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import trim_mean
 
-from sb3_hpo.scores import bootstrap_interval, carry_forward, iqm, mean_last
+from sb3_hpo.errors import UserError
+from sb3_hpo.scores import AGGREGATES, SCORES, carry_forward, iqm, lower_quantile, mean_last, score_curves
 
 VALUES = st.floats(-1e6, 1e6)
-SCORES = st.lists(VALUES, min_size=1, max_size=30)
-
-
-def generator(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+RUNS = st.lists(VALUES, min_size=1, max_size=30)
+CURVES = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 40)), elements=VALUES)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +29,7 @@ def test_carry_forward(curves: list, expected: list) -> None:
     assert filled.dtype == np.float64
 
 
-@given(st.lists(SCORES, min_size=1, max_size=5))
+@given(st.lists(RUNS, min_size=1, max_size=5))
 def test_carried_curves_begin_as_they_were_and_stay_at_their_end(curves: list[list[float]]) -> None:
     for row, curve in zip(carry_forward(curves), curves, strict=True):
         assert row[: len(curve)].tolist() == curve
@@ -69,7 +67,7 @@ def test_iqm_by_hand(scores: list[float], expected: float) -> None:
     assert iqm(scores) == expected
 
 
-@given(SCORES)
+@given(RUNS)
 def test_iqm_is_the_trimmed_mean_of_scipy(scores: list[float]) -> None:
     assert iqm(scores) == pytest.approx(trim_mean(scores, 0.25), rel=1e-9, abs=1e-6)
 
@@ -86,38 +84,113 @@ def test_iqm_does_not_sort_the_scores_of_the_caller() -> None:
     assert scores.tolist() == [3.0, 1.0, 2.0]
 
 
-@given(SCORES, st.integers(0, 100))
-def test_interval_lies_within_the_scores_and_repeats(scores: list[float], seed: int) -> None:
-    low, high = bootstrap_interval(scores, generator(seed), n_resamples=200)
-    slack = 1e-9 * max(map(abs, scores))
-    assert min(scores) - slack <= low <= high <= max(scores) + slack
-    assert (low, high) == bootstrap_interval(scores, generator(seed), n_resamples=200)
+CURVE = [float(x) for x in range(1, 41)]
 
 
-def test_interval_of_one_score_or_equal_scores_is_a_point() -> None:
-    assert bootstrap_interval([3.0], generator(), n_resamples=100) == (3.0, 3.0)
-    assert bootstrap_interval([3.0] * 7, generator(), n_resamples=100) == (3.0, 3.0)
+@pytest.mark.parametrize(
+    ("score", "curve", "expected"),
+    [
+        ("last", [1, 5, 3], 3),
+        ("mean-last", [1, 5, 3], 3),
+        ("mean-last", [9, 1, 5, 3], 3),
+        ("mean-last", CURVE, 38.5),
+        ("auc", [1, 5, 3, 1], 2.5),
+        ("best", [1, 5, 3], 5),
+    ],
+)
+def test_scores_by_hand(score: str, curve: list[float], expected: float) -> None:
+    curves = np.array([curve, [-x for x in curve]], dtype=np.float64)
+    assert SCORES[score](curves[:1]).tolist() == [expected]
+    if score != "best":
+        assert SCORES[score](curves).tolist() == [expected, -expected]
 
 
-def test_interval_holds_the_estimate_and_narrows_with_less_confidence_and_more_seeds() -> None:
-    scores = generator(1).normal(100, 10, size=80)
-    low, high = bootstrap_interval(scores, generator())
-    narrow_low, narrow_high = bootstrap_interval(scores, generator(), confidence=0.5)
-    assert low < narrow_low < float(iqm(scores)) < narrow_high < high
-    few_low, few_high = bootstrap_interval(scores[:10], generator())
-    assert high - low < few_high - few_low
+@pytest.mark.parametrize(("aggregate", "expected"), [("iqm", 3.5), ("mean", 26.75), ("lower-quantile", 2.75)])
+def test_aggregates_by_hand(aggregate: str, expected: float) -> None:
+    assert float(AGGREGATES[aggregate]([2, 3, 4, 98])) == expected
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    draws = generator(2)
-    hits = 0
-    for _ in range(200):
-        low, high = bootstrap_interval(draws.normal(size=20), draws, n_resamples=500)
-        hits += low <= 0.0 <= high
-    assert 170 <= hits <= 199
+@pytest.mark.parametrize("score", SCORES)
+@given(curves=CURVES)
+def test_score_lies_within_the_curve_and_grows_with_it(score: str, curves: np.ndarray) -> None:
+    scores = SCORES[score](curves)
+    assert scores.shape == curves.shape[:1]
+    assert (curves.min(axis=1) <= scores).all()
+    assert (scores <= curves.max(axis=1)).all()
+    higher = curves + np.linspace(0.0, 1.0, curves.shape[1])
+    assert (SCORES[score](higher) >= scores).all()
 
 
-@pytest.mark.parametrize("scores", [[], [[1.0, 2.0]], 3.0])
-def test_interval_wants_one_score_per_seed(scores: object) -> None:
-    with pytest.raises(ValueError, match=r"must be \(n_seeds,\)"):
-        bootstrap_interval(scores, generator())
+@pytest.mark.parametrize("score", SCORES)
+@given(curves=CURVES, shift=st.floats(-100, 100), scale=st.floats(0.01, 100))
+def test_score_shifts_and_scales_with_the_curve(score: str, curves: np.ndarray, shift: float, scale: float) -> None:
+    expected = scale * SCORES[score](curves) + shift
+    assert SCORES[score](scale * curves + shift) == pytest.approx(expected, rel=1e-6, abs=1e-3)
+
+
+@pytest.mark.parametrize("score", SCORES)
+@given(curves=CURVES)
+def test_scores_do_not_change_the_curves(score: str, curves: np.ndarray) -> None:
+    before = curves.copy()
+    SCORES[score](curves)[:] = 0.0
+    assert (curves == before).all()
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+@given(scores=RUNS, shift=st.floats(-100, 100), scale=st.floats(0.01, 100))
+def test_aggregate_lies_within_the_scores_and_moves_with_them(
+    aggregate: str, scores: list[float], shift: float, scale: float
+) -> None:
+    function = AGGREGATES[aggregate]
+    value = float(function(scores))
+    assert min(scores) <= value <= max(scores)
+    assert float(function(scores[::-1])) == pytest.approx(value, rel=1e-9, abs=1e-6)
+    moved = scale * np.asarray(scores) + shift
+    assert float(function(moved)) == pytest.approx(scale * value + shift, rel=1e-6, abs=1e-3)
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+@given(scores=arrays(np.float64, 6, elements=VALUES), gains=arrays(np.float64, 6, elements=st.floats(0, 1e6)))
+def test_aggregate_grows_with_each_score(aggregate: str, scores: np.ndarray, gains: np.ndarray) -> None:
+    slack = 1e-6
+    assert float(AGGREGATES[aggregate](scores + gains)) >= float(AGGREGATES[aggregate](scores)) - slack
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 500.0, -7.7])
+@pytest.mark.parametrize("n", [1, 3, 6, 10, 11])
+def test_equal_scores_give_that_score_to_the_last_bit(value: float, n: int) -> None:
+    for function in AGGREGATES.values():
+        assert float(function([value] * n)) == value
+
+
+@given(RUNS)
+def test_three_runs_in_four_reach_the_lower_quantile(scores: list[float]) -> None:
+    assert np.mean(np.asarray(scores) >= float(lower_quantile(scores)) - 1e-9) >= 0.75 - 1 / len(scores)
+
+
+def test_curves_are_scored_one_by_one_and_then_aggregated() -> None:
+    curves = np.array([[0.0, 0, 0, 3, 3, 3], [9, 9, 9, 1, 1, 1]])
+    assert score_curves(curves, "mean-last", "mean") == 2.0
+    assert score_curves(curves, "best", "lower-quantile") == 4.5
+
+
+@pytest.mark.parametrize(
+    ("score", "aggregate", "message"),
+    [("mean_last", "iqm", "unknown score 'mean_last': did you mean 'mean-last'?"), ("auc", "median", "known: iqm")],
+)
+def test_unknown_name_is_told_with_the_nearest(score: str, aggregate: str, message: str) -> None:
+    with pytest.raises(UserError) as raised:
+        score_curves(np.ones((1, 1)), score, aggregate)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_no_evaluations_are_no_score(score: str) -> None:
+    with pytest.raises(ValueError, match="no evaluations"):
+        SCORES[score](np.empty((2, 0)))
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_no_scores_are_no_aggregate(aggregate: str) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        AGGREGATES[aggregate]([])

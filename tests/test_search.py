@@ -150,16 +150,16 @@ def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> Frozen
     [
         # Nothing known yet: half the time is kept for validation.
         ({}, [], 50),
-        # (3 finalists + the default) * 10 seeds * the longest training of the last trial.
-        ({}, [complete(0.5, 1.0)], 60),
-        ({}, [complete(9.0), complete(0.5)], 80),
+        # (3 finalists * 5 selection seeds + 2 * 10 validation seeds) * the longest training of the last trial.
+        ({}, [complete(0.5, 1.0)], 65),
+        ({}, [complete(9.0), complete(0.5)], 82.5),
         ({}, [complete(9.0)], 50),
         ({"n_finalists": 1, "n_validation_seeds": 5}, [complete(1.0)], 90),
         ({"n_validation_seeds": 0}, [], 100),
         ({"n_validation_seeds": 0}, [complete(1.0)], 100),
         # A training that ended early says nothing about how long one takes.
-        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 60),
-        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 60),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 65),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 65),
     ],
 )
 def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTrial], search_seconds: float) -> None:

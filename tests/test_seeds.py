@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sb3_hpo.seeds import bootstrap_generator, evaluation_seed, sampler_seed, tuning_seeds, validation_seeds
+from sb3_hpo.seeds import (
+    bootstrap_generator,
+    evaluation_seed,
+    sampler_seed,
+    selection_seeds,
+    tuning_seeds,
+    validation_seeds,
+)
 
 SEEDS = st.integers(0, 2**32)
 COUNTS = st.integers(0, 30)
@@ -35,6 +42,13 @@ def test_more_seeds_extend_fewer(seed: int, n_seeds: int, n_more: int) -> None:
     assert tuning_seeds(seed, n_seeds + n_more)[:n_seeds] == tuning_seeds(seed, n_seeds)
     longer = validation_seeds(seed, n_seeds + n_more, never=never)
     assert longer[:n_seeds] == validation_seeds(seed, n_seeds, never=never)
+
+
+@given(SEEDS, COUNTS)
+def test_seeds_that_choose_are_not_those_that_judge(seed: int, n_seeds: int) -> None:
+    others = [*tuning_seeds(seed, 3), *validation_seeds(seed, n_seeds, never=[])]
+    assert not set(selection_seeds(seed, n_seeds, never=[])) & set(others)
+    assert not set(selection_seeds(seed, n_seeds, never=others[::2])) & set(others)
 
 
 @given(SEEDS)

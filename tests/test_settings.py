@@ -73,6 +73,31 @@ def test_value_on_the_border_is_taken(option: str, value: object) -> None:
     assert getattr(TuningSettings(**{option: value}), option) == value
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"score": "mean_last"}, "unknown score 'mean_last': did you mean 'mean-last'?"),
+        ({"score": "median"}, "known: auc, best, last, mean-last"),
+        ({"aggregate": "iqr"}, "unknown aggregate 'iqr': did you mean 'iqm'?"),
+    ],
+)
+def test_unknown_name_is_refused_with_the_nearest(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        TuningSettings(**options)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("n_finalists", "n_validation_seeds", "n_selection_seeds", "n_trainings"),
+    [(3, 10, 5, 35), (3, 5, 3, 19), (1, 5, 0, 10), (3, 0, 0, 0), (2, 1, 1, 4)],
+)
+def test_trainings_of_a_validation(
+    n_finalists: int, n_validation_seeds: int, n_selection_seeds: int, n_trainings: int
+) -> None:
+    settings = TuningSettings(n_finalists=n_finalists, n_validation_seeds=n_validation_seeds)
+    assert (settings.n_selection_seeds, settings.n_validation_trainings) == (n_selection_seeds, n_trainings)
+
+
 def test_settings_cannot_be_changed_after_the_check() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         TuningSettings().n_trials = 0

@@ -174,7 +174,15 @@ def test_choices_of_a_study_to_go_on_with(storage: BaseStorage) -> None:
     assert stored_choices(storage, None) == stored_choices(storage, "s") == {}
     open_(storage, n_seeds=3, n_evaluations=7, n_eval_episodes=9)
     choices = stored_choices(storage, "s")
-    assert choices == {"n_timesteps": 200, "n_seeds": 3, "n_evaluations": 7, "n_eval_episodes": 9}
+    assert choices == {
+        "n_timesteps": 200,
+        "n_seeds": 3,
+        "n_evaluations": 7,
+        "n_eval_episodes": 9,
+        "n_eval_envs": 9,
+        "score": "mean-last",
+        "aggregate": "iqm",
+    }
     open_(storage, **choices)
 
 

@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
 from sb3_hpo import validation
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.interruption import Deadline, StopSignal
+from sb3_hpo.intervals import bootstrap_interval
 from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError
-from sb3_hpo.scores import bootstrap_interval, iqm
+from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
 from sb3_hpo.validation import (
+    CANDIDATE,
+    N_EPISODES,
+    SEED,
     Candidate,
+    Validated,
     Validation,
     choose_candidates,
     n_timesteps_of_validation,
@@ -29,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_PARAMS = {"learning_rate": 7e-4, "one_minus_gamma": SPACE.to_params({})["one_minus_gamma"], "n_steps": 5}
-SEEDS = [1, 2, 3]
+SEEDS = [1, 2, 3, 4]
+SELECTION_SEEDS = [11, 12, 13, 14]
 
 
 def add(study: optuna.Study, task: FakeTask, value: float | None, state: TrialState = TrialState.COMPLETE, **params):
@@ -59,7 +67,10 @@ DEFAULT = candidate(0, is_default=True)
 
 
 class Trainings:
-    """Stands for training: the score of each candidate on each seed, from a table."""
+    """Stands for training: the score of each candidate on each seed, validation seeds before the others, from a table.
+
+    A candidate with scores on the validation seeds only has the same ones on the selection seeds.
+    """
 
     def __init__(self, scores: Mapping[float, list[float]], interrupted_after: int | None = None) -> None:
         self.scores = scores
@@ -72,7 +83,8 @@ class Trainings:
         if len(self.done) == self.interrupted_after:
             raise TrialInterruptedError
         self.done.append((configuration["name"], seed))
-        return self.scores[configuration["name"]][SEEDS.index(seed)], 100
+        scores = self.scores[configuration["name"]]
+        return scores[[*SEEDS, *SELECTION_SEEDS].index(seed) % len(scores)], 100
 
 
 @pytest.fixture
@@ -146,89 +158,217 @@ def test_trial_of_negative_returns_is_not_ranked_below_zero(study: optuna.Study,
     assert names(choose_candidates(study, task, SPACE, 3)) == ["default", "trial 1", "trial 2", "trial 0"]
 
 
-def test_scores_are_kept_seed_by_seed_and_ranked(storage, table) -> None:
-    trainings = table({0: [1, 2, 3], 1: [7, 8, 9], 2: [4, 5, 6]})
+def named(validated: Validated | None) -> float | None:
+    return None if validated is None else validated.candidate.configuration["name"]
+
+
+def ranking(result: Validation) -> list[float | None]:
+    return [named(validated) for validated in result.ranking]
+
+
+LOW, MIDDLE, HIGH = [1, 2, 3, 4], [5, 6, 7, 8], [11, 12, 13, 14]
+
+
+def test_seeds_that_choose_come_first_and_then_those_that_judge(storage, table) -> None:
+    trainings = table({0: LOW, 1: MIDDLE, 2: [6, 7, 8, 9]})
     told = []
     result = run(
-        storage, [DEFAULT, candidate(1), candidate(2)], on_run=lambda c, s: told.append((c.configuration["name"], s))
+        storage,
+        [DEFAULT, candidate(1), candidate(2)],
+        selection_seeds=SELECTION_SEEDS,
+        on_run=lambda c, s: told.append((c.configuration["name"], s)),
     )
-    assert trainings.done == [(name, seed) for seed in SEEDS for name in (0, 1, 2)]
-    assert told == [(0, 1), (1, 7), (2, 4), (0, 2), (1, 8), (2, 5), (0, 3), (1, 9), (2, 6)]
-    assert [v.scores for v in result.ranking] == [[7, 8, 9], [4, 5, 6], [1, 2, 3]]
-    assert [v.iqm for v in result.ranking] == [8, 5, 2]
-    assert result.winner.candidate == candidate(1)
-    assert result.default.scores == [1, 2, 3]
-    assert (result.seeds, result.n_seeds_asked) == (SEEDS, 3)
-    for validated in result.ranking:
-        assert validated.ci95 is not None
+    choosing = [(name, seed) for seed in SELECTION_SEEDS for name in (1, 2)]
+    judging = [(name, seed) for seed in SEEDS for name in (0, 2)]
+    assert sorted(trainings.done[:8]) == sorted(choosing)
+    assert trainings.done[8:] == judging
+    assert len(told) == 16
+    assert ranking(result) == [2, 0, 1]
+    winner, default, other = result.ranking
+    assert (winner.scores, winner.selection_scores) == ([6, 7, 8, 9], [6, 7, 8, 9])
+    assert (default.scores, default.selection_scores) == (LOW, [])
+    assert (other.scores, other.selection_scores, other.iqm) == ([], MIDDLE, None)
+    assert (result.seeds, result.n_seeds_asked, result.selection_seeds) == (SEEDS, 4, SELECTION_SEEDS)
+    assert (result.verdict, result.probability_of_improvement) == ("better", 1.0)
+    for validated in (winner, default):
         assert validated.ci95 == bootstrap_interval(validated.scores, bootstrap_generator(0))
         assert validated.iqm == iqm(validated.scores)
 
 
 @pytest.mark.parametrize(
-    ("scores", "order"),
+    ("scores", "verdict", "order"),
     [
-        ({0: [5, 5, 5], 1: [5, 5, 5], 2: [5, 5, 5]}, [0, 1, 2]),
-        ({0: [5, 5, 5], 1: [6, 6, 6], 2: [6, 6, 6]}, [1, 2, 0]),
-        ({0: [5, 5, 5], 1: [4, 4, 4], 2: [5, 5, 5]}, [0, 2, 1]),
-        ({0: [-5, -5, -5], 1: [-6, -6, -6], 2: [0, 0, 0]}, [2, 0, 1]),
+        ({0: LOW, 1: HIGH}, "better", [1, 0]),
+        ({0: HIGH, 1: LOW}, "worse", [0, 1]),
+        ({0: MIDDLE, 1: MIDDLE}, "not distinguishable", [0, 1]),
+        ({0: MIDDLE, 1: [5, 6, 7, 9]}, "not distinguishable", [0, 1]),
+        ({0: [500] * 4, 1: [500] * 4}, "not distinguishable", [0, 1]),
+        ({0: [-4, -3, -2, -1], 1: [-24, -23, -22, -21]}, "worse", [0, 1]),
     ],
 )
-def test_tie_keeps_the_default_ahead_and_then_the_better_in_the_search(storage, table, scores, order) -> None:
+def test_default_is_kept_unless_the_finalist_is_better(storage, table, scores, verdict, order) -> None:
     table(scores)
-    result = run(storage, [DEFAULT, candidate(1), candidate(2)])
-    assert [v.candidate.configuration["name"] for v in result.ranking] == order
+    result = run(storage, [DEFAULT, candidate(1)])
+    assert (result.verdict, ranking(result)) == (verdict, order)
+    assert named(result.finalist) == 1
+    assert named(result.winner) == order[0]
+    assert result.default.candidate == DEFAULT
 
 
-def test_tie_of_the_iqm_is_decided_by_the_mean(storage, table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{__name__}.SEEDS", [1, 2, 3, 4])
-    table({0: [0, 5, 5, 9], 1: [1, 5, 5, 9]})
-    assert run(storage, [DEFAULT, candidate(1)], seeds=[1, 2, 3, 4]).winner.candidate == candidate(1)
+def test_finalist_that_is_clearly_worse_stops_early(storage, table) -> None:
+    trainings = table({0: HIGH, 1: LOW, 2: HIGH, 3: [10, 12, 13, 15]})
+    result = run(storage, [DEFAULT, candidate(1), candidate(2), candidate(3)], selection_seeds=SELECTION_SEEDS)
+    choosing = [name for name, seed in trainings.done if seed in SELECTION_SEEDS]
+    assert [choosing.count(name) for name in (0, 1, 2, 3)] == [0, 3, 4, 4]
+    assert ranking(result) == [0, 2, 3, 1]
+    assert [v.is_eliminated for v in result.ranking] == [False, False, False, True]
+    assert result.ranking[3].selection_scores == [1, 2, 3]
+
+
+def test_last_finalist_in_the_running_needs_no_more_choosing(storage, table) -> None:
+    trainings = table({0: LOW, 1: MIDDLE, 2: HIGH})
+    result = run(storage, [DEFAULT, candidate(1), candidate(2)], selection_seeds=SELECTION_SEEDS)
+    assert sum(seed in SELECTION_SEEDS for _, seed in trainings.done) == 6
+    assert (named(result.winner), result.selection_seeds) == (2, SELECTION_SEEDS[:3])
+
+
+@pytest.mark.parametrize("n_seeds", [0, 1, 2, 3])
+def test_few_selection_seeds_choose_without_stopping_any_early(storage, table, n_seeds: int) -> None:
+    table({0: LOW, 1: MIDDLE, 2: [5, 7, 7, 8]})
+    result = run(storage, [DEFAULT, candidate(1), candidate(2)], selection_seeds=SELECTION_SEEDS[:n_seeds])
+    assert named(result.finalist) == (2 if n_seeds >= 2 else 1)
+    assert not any(v.is_eliminated for v in result.ranking)
+
+
+@given(st.dictionaries(st.sampled_from([1, 2, 3]), st.lists(st.integers(0, 9), min_size=8, max_size=8)))
+@settings(max_examples=25, deadline=None)
+def test_default_is_trained_on_every_seed_whatever_the_scores(scores: dict) -> None:
+    trainings = Trainings({0: [5] * 8, **scores})
+    result = run(
+        optuna.storages.InMemoryStorage(),
+        [DEFAULT, *(candidate(name) for name in scores)],
+        selection_seeds=SELECTION_SEEDS,
+        train=trainings,
+    )
+    assert len(result.default.scores) == len(SEEDS)
+    assert sorted(ranking(result)) == sorted([0, *scores])
+    assert named(result.winner) in (0, named(result.finalist))
+    assert len(trainings.done) == len(set(trainings.done))
 
 
 def test_one_seed_has_a_score_and_no_interval(storage, table) -> None:
-    table({0: [4, 0, 0]})
+    table({0: [4, 0, 0, 0]})
     validated = run(storage, [DEFAULT], seeds=[1]).winner
     assert (validated.iqm, validated.ci95) == (4, None)
 
 
+def test_default_alone_is_compared_with_nothing(storage, table) -> None:
+    table({0: LOW})
+    result = run(storage, [DEFAULT])
+    assert (result.comparison, result.verdict, result.finalist) == (None, None, None)
+    assert result.winner.scores == LOW
+
+
 def test_nothing_is_trained_again_on_resume(storage, table) -> None:
-    scores = {0: [1, 2, 3], 1: [7, 8, 9], 2: [4, 5, 6]}
+    scores = {0: LOW, 1: MIDDLE, 2: HIGH}
+    options = {"selection_seeds": SELECTION_SEEDS}
     table(scores)
-    first = run(storage, [DEFAULT, candidate(1)])
+    first = run(storage, [DEFAULT, candidate(1), candidate(2)], **options)
     trainings = table(scores)
-    again = run(storage, [DEFAULT, candidate(1)])
+    assert run(storage, [DEFAULT, candidate(1), candidate(2)], **options) == first
     assert trainings.done == []
-    assert again == first
-    run(storage, [DEFAULT, candidate(2), candidate(1)])
-    assert trainings.done == [(2, 1), (2, 2), (2, 3)]
-    assert n_timesteps_of_validation(storage, "s") == 900
+    run(storage, [DEFAULT, candidate(1)])
+    assert trainings.done == [(1, seed) for seed in SEEDS]
+
+
+@pytest.mark.parametrize("n_done", range(14))
+def test_interrupted_validation_goes_on_to_the_same_end(storage, table, n_done: int) -> None:
+    scores = {0: MIDDLE, 1: LOW, 2: HIGH}
+    candidates = [DEFAULT, candidate(1, score=3.0), candidate(2, score=2.0)]
+    table(scores)
+    whole = run(optuna.storages.InMemoryStorage(), candidates, selection_seeds=SELECTION_SEEDS)
+    table(scores, interrupted_after=n_done)
+    part = run(storage, candidates, selection_seeds=SELECTION_SEEDS)
+    assert len(part.seeds) == max(0, n_done - 6) // 2
+    trainings = table(scores)
+    assert run(storage, candidates, selection_seeds=SELECTION_SEEDS) == whole
+    assert len(trainings.done) == 14 - n_done
+
+
+def test_training_of_another_worker_is_left_to_it_while_there_is_another(storage, table) -> None:
+    study = optuna.create_study(storage=storage, study_name=validation_study_name("s"), direction="maximize")
+    study.ask()  # Another worker that has not said yet what it trains.
+    trial = study.ask()
+    for key, value in ((CANDIDATE, DEFAULT.fingerprint), (SEED, 1), (N_EPISODES, 5)):
+        trial.set_user_attr(key, value)
+    trainings = table({0: LOW})
+
+    def finish_in_the_other_worker(candidate: Candidate, score: float) -> None:
+        if len(trainings.done) == 3:
+            study.tell(trial, 1.0)
+
+    result = run(storage, [DEFAULT], on_run=finish_in_the_other_worker)
+    assert trainings.done == [(0, 2), (0, 3), (0, 4)]
+    assert result.winner.scores == LOW
+
+
+def test_training_of_a_dead_worker_is_done_in_the_end(storage, table) -> None:
+    study = optuna.create_study(storage=storage, study_name=validation_study_name("s"), direction="maximize")
+    trial = study.ask()
+    for key, value in ((CANDIDATE, DEFAULT.fingerprint), (SEED, 1), (N_EPISODES, 5)):
+        trial.set_user_attr(key, value)
+    trainings = table({0: LOW})
+    assert run(storage, [DEFAULT]).winner.scores == LOW
+    assert trainings.done == [(0, 2), (0, 3), (0, 4), (0, 1)]
 
 
 def test_other_number_of_episodes_is_another_evaluation(storage, table) -> None:
-    trainings = table({0: [1, 2, 3]})
+    trainings = table({0: LOW})
     run(storage, [DEFAULT], n_episodes=5)
     run(storage, [DEFAULT], n_episodes=6)
-    assert len(trainings.done) == 6
+    assert len(trainings.done) == 8
 
 
 @pytest.mark.parametrize(("n_done", "n_seeds"), [(0, 0), (1, 0), (2, 1), (3, 1), (5, 2)])
-def test_only_seeds_that_all_candidates_finished_count(storage, table, n_done: int, n_seeds: int) -> None:
-    table({0: [1, 2, 3], 1: [7, 8, 9]}, interrupted_after=n_done)
+def test_only_seeds_that_both_finished_count(storage, table, n_done: int, n_seeds: int) -> None:
+    table({0: LOW, 1: HIGH}, interrupted_after=n_done)
     result = run(storage, [DEFAULT, candidate(1, score=3.0)])
-    assert (result.seeds, result.n_seeds_asked) == (SEEDS[:n_seeds], 3)
-    assert [v.scores for v in result.ranking] == [[7, 8, 9][:n_seeds], [1, 2, 3][:n_seeds]]
+    assert (result.seeds, result.n_seeds_asked) == (SEEDS[:n_seeds], 4)
+    assert result.default.scores == LOW[:n_seeds]
+    assert len(result.ranking) == 2
 
-    trainings = table({0: [1, 2, 3], 1: [7, 8, 9]})
-    assert run(storage, [DEFAULT, candidate(1)]).seeds == SEEDS
-    assert len(trainings.done) == 6 - n_done
+
+def test_too_few_seeds_keep_the_default(storage, table) -> None:
+    table({0: LOW, 1: HIGH})
+    result = run(storage, [DEFAULT, candidate(1, score=3.0)], seeds=SEEDS[:3])
+    assert (result.verdict, named(result.winner), named(result.finalist)) == ("not distinguishable", 0, 1)
 
 
 def test_deadline_that_is_over_trains_nothing(storage, table) -> None:
     trainings = table({})
-    result = run(storage, [DEFAULT, candidate(1, score=3.0)], deadline=Deadline(0.0))
+    result = run(storage, [DEFAULT, candidate(1, score=3.0)], deadline=Deadline(0.0), selection_seeds=SELECTION_SEEDS)
     assert trainings.done == []
     assert result.seeds == []
+
+
+def test_choosing_leaves_judging_its_time(storage, table, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    trainings = table({0: LOW, 1: MIDDLE, 2: [5, 6, 7, 9]})
+
+    def pass_time(candidate: Candidate, score: float) -> None:
+        nonlocal now
+        now += 1.0
+
+    result = run(
+        storage,
+        [DEFAULT, candidate(1), candidate(2)],
+        deadline=Deadline(8.0),
+        selection_seeds=SELECTION_SEEDS,
+        on_run=pass_time,
+    )
+    assert sum(seed in SELECTION_SEEDS for _, seed in trainings.done) == 4
+    assert (result.selection_seeds, result.seeds) == (SELECTION_SEEDS[:2], SEEDS[:2])
 
 
 @pytest.mark.parametrize(
@@ -237,18 +377,19 @@ def test_deadline_that_is_over_trains_nothing(storage, table) -> None:
 def test_without_validation_the_score_of_the_search_decides(storage, default_score, other_score, winner) -> None:
     default = candidate(0, is_default=True, score=default_score)
     result = run(storage, [default, candidate(1, score=other_score)], seeds=[])
-    assert result.winner.candidate.configuration["name"] == winner
+    assert named(result.winner) == winner
     assert (result.winner.iqm, result.winner.ci95, result.winner.scores) == (None, None, [])
+    assert result.verdict is None
 
 
 def test_validation_is_kept_in_the_storage_of_the_study(storage, table) -> None:
     assert n_timesteps_of_validation(storage, "s") == 0
-    table({0: [1, 2, 3]})
+    table({0: LOW})
     run(storage, [DEFAULT])
     study = optuna.load_study(study_name=validation_study_name("s"), storage=storage)
-    assert [trial.value for trial in study.trials] == [1, 2, 3]
+    assert [trial.value for trial in study.trials] == LOW
     assert [trial.user_attrs["seed"] for trial in study.trials] == SEEDS
-    assert n_timesteps_of_validation(storage, "s") == 300
+    assert n_timesteps_of_validation(storage, "s") == 400
 
 
 def test_training_is_the_same_for_the_same_seed(task: FakeTask) -> None:

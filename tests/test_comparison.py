@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
+
+from sb3_hpo.comparison import compare, probability_of_improvement
+
+SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12)
+OPPOSITE = {"better": "worse", "worse": "better", "not distinguishable": "not distinguishable"}
+
+
+def generator() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "others", "verdict"),
+    [
+        ([9, 9.5, 8, 8.5], [1, 2, 1.5, 2.5], "better"),
+        ([1, 2, 1.5, 2.5], [9, 9.5, 8, 8.5], "worse"),
+        ([1, 9, 2, 8], [9, 1, 8, 2.5], "not distinguishable"),
+        ([500] * 10, [500] * 10, "not distinguishable"),
+        ([500] * 10, [499] * 10, "better"),
+        ([-1] * 4, [-2] * 4, "better"),
+        # Three seeds are too few, whatever they say.
+        ([900, 901, 902], [1, 2, 3], "not distinguishable"),
+        ([900, 901, 902, 903], [1, 2, 3], "not distinguishable"),
+    ],
+)
+def test_verdict(scores: list[float], others: list[float], verdict: str) -> None:
+    assert compare(scores, others, generator()).verdict == verdict
+
+
+@settings(max_examples=40, deadline=None)
+@given(SCORES, SCORES)
+def test_comparison_turned_round_says_the_opposite(scores: list[float], others: list[float]) -> None:
+    there, back = compare(scores, others, generator()), compare(others, scores, generator())
+    assert back.verdict == OPPOSITE[there.verdict]
+    assert back.difference == -there.difference
+    assert (back.ci95 is None) == (there.ci95 is None) == (min(len(scores), len(others)) < 2)
+    if there.ci95 is not None:
+        assert back.ci95 == (-there.ci95[1], -there.ci95[0])
+    assert back.probability_of_improvement == pytest.approx(1.0 - there.probability_of_improvement)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SCORES)
+def test_nothing_is_better_than_itself(scores: list[float]) -> None:
+    comparison = compare(scores, scores, generator())
+    assert comparison.verdict == "not distinguishable"
+    assert comparison.probability_of_improvement == 0.5
+    assert comparison.difference == 0.0
+
+
+@given(SCORES, SCORES)
+def test_probability_of_improvement_is_the_statistic_of_mann_and_whitney(
+    scores: list[float], others: list[float]
+) -> None:
+    expected = mannwhitneyu(scores, others, method="asymptotic").statistic / (len(scores) * len(others))
+    assert probability_of_improvement(scores, others) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [4, 10])
+def test_equal_configurations_are_seldom_called_better(n: int) -> None:
+    draws = np.random.default_rng(5)
+    verdicts = [compare(draws.normal(size=n), draws.normal(size=n), draws).verdict for _ in range(150)]
+    assert verdicts.count("better") <= 10
+    assert verdicts.count("worse") <= 10
