@@ -62,7 +62,9 @@ LAYERS = [
     "validation",
     "result",
     "display",
+    "judging",
     "tuning",
+    "replay",
     "__init__",
     "plugin.arguments",
     "plugin.task",
@@ -71,6 +73,7 @@ LAYERS = [
     "plugin.rebuild",
     "plugin.registration",
     "plugin",
+    "study_commands",
     "cli",
 ]
 """From the lowest to the highest: a module imports only those before it. ``spaces`` stands for all of them."""

@@ -1,0 +1,134 @@
+"""Validation of the candidates of a study, with what a person sees of it, and the result that comes of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from sb3_hpo.objective import RUNS
+from sb3_hpo.result import TuningResult
+from sb3_hpo.search import TrialCounts
+from sb3_hpo.seeds import selection_seeds, validation_seeds
+from sb3_hpo.validation import n_timesteps_of_validation, validate
+from sb3_hpo.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import optuna
+    from optuna.storages import BaseStorage
+
+    from sb3_hpo.display import Display
+    from sb3_hpo.interruption import Deadline, StopSignal
+    from sb3_hpo.settings import TuningSettings
+    from sb3_hpo.task import Task
+    from sb3_hpo.validation import Candidate
+
+
+class Judging:
+    """Trains the candidates of a study on seeds that the search never saw.
+
+    :param settings: how many seeds, and episodes of an evaluation
+    :param storage: where the study is kept
+    """
+
+    def __init__(self, task: Task, settings: TuningSettings, storage: BaseStorage, display: Display) -> None:
+        self._task = task
+        self._settings = settings
+        self._storage = storage
+        self._display = display
+
+    def judge(
+        self,
+        study: optuna.Study,
+        candidates: Sequence[Candidate],
+        seed: int,
+        tuning_seeds: Sequence[int],
+        stop: StopSignal,
+        deadline: Deadline,
+    ) -> TuningResult:
+        """Validate, and put together what is known.
+
+        :param candidates: the default first, then the finalists
+        :param seed: what the validation seeds are derived from
+        :param tuning_seeds: seeds that are no validation seeds
+        """
+        started = time.monotonic()
+        seeds, choosing = self._seeds(candidates, seed, tuning_seeds)
+        n_finalists = len(candidates) - 1
+        n_runs = n_finalists * len(choosing) + min(2, len(candidates)) * len(seeds)
+        if n_runs:
+            again = "; Ctrl-C again to end it" if stop.received else ""
+            self._display.line(_announcement(n_finalists, len(choosing), len(seeds)) + again)
+            stop.heed()
+            self._display.begin("validation", n_runs, lambda: deadline.seconds_left)
+        validation = validate(
+            self._storage,
+            study.study_name,
+            self._task,
+            candidates,
+            seeds,
+            self._settings.n_validation_episodes,
+            stop,
+            deadline,
+            self._display.run_finished,
+            choosing,
+        )
+        return TuningResult(
+            study_name=study.study_name,
+            algo=self._task.algo,
+            env=self._task.env_id,
+            seconds=time.monotonic() - started,
+            n_timesteps_spent=_n_timesteps(study) + n_timesteps_of_validation(self._storage, study.study_name),
+            n_trials=TrialCounts.of(study),
+            winner_params=_params_of(study, validation.winner.candidate.trial),
+            validation=validation,
+        )
+
+    def _seeds(
+        self, candidates: Sequence[Candidate], seed: int, tuning_seeds: Sequence[int]
+    ) -> tuple[list[int], list[int]]:
+        settings = self._settings
+        if len(candidates) == 1 and candidates[0].score is None:
+            return [], []
+        judging = validation_seeds(seed, settings.n_validation_seeds, never=list(tuning_seeds))
+        if not judging or len(candidates) <= 2:
+            return judging, []
+        never = [*tuning_seeds, *judging]
+        return judging, selection_seeds(seed, settings.n_selection_seeds, never=never)
+
+
+def publish(result: TuningResult, folder: Path, display: Display) -> None:
+    """Write a result into the folder of its study, and show it."""
+    result.write(folder)
+    display.result(result)
+    display.line(f"results: {folder}")
+    display.line(f"train with the stock zoo: {result.training_command(folder)}")
+    display.line(f"go on with this study: the same command with --study-name {result.study_name}")
+
+
+def _announcement(n_finalists: int, n_selection_seeds: int, n_seeds: int) -> str:
+    seeds = count(n_seeds, "seed")
+    if not n_finalists:
+        return f"validation: the default on {seeds} that the search never saw"
+    if not n_selection_seeds:
+        return f"validation: one finalist and the default on {seeds} that the search never saw"
+    return (
+        f"validation on seeds that the search never saw: {count(n_finalists, 'finalist')} on "
+        f"{count(n_selection_seeds, 'seed')}, then the best of them and the default on {n_seeds} others"
+    )
+
+
+def _n_timesteps(study: optuna.Study) -> int:
+    trials = study.get_trials(deepcopy=False)
+    return sum(run.get("n_timesteps", 0) for trial in trials for run in trial.user_attrs.get(RUNS, []))
+
+
+def _params_of(study: optuna.Study, number: int | None) -> Mapping[str, Any] | None:
+    if number is None:
+        return None
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return next(trial.params for trial in trials if trial.number == number)
