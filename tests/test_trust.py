@@ -46,5 +46,5 @@ def test_other_packages_are_refused_with_what_would_allow_them(configuration, na
 
 def test_a_trial_must_name_what_its_study_names():
     check_same_modules({"policy": "MlpPolicy", "gamma": 0.9}, {"policy": "MlpPolicy"}, "trial 3")
-    with pytest.raises(UserError, match="trial 3 has env_wrapper 'os.system', its study has None"):
+    with pytest.raises(UserError, match=r"trial 3 has env_wrapper 'os.system', its study has None"):
         check_same_modules({"policy": "MlpPolicy", "env_wrapper": "os.system"}, {"policy": "MlpPolicy"}, "trial 3")
