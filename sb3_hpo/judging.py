@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sb3_hpo.result import TuningResult
 from sb3_hpo.search import TrialCounts
 from sb3_hpo.seeds import selection_seeds, validation_seeds
 from sb3_hpo.validation import n_timesteps_of_validation, validate
+from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
@@ -57,12 +59,15 @@ class Judging:
         :param tuning_seeds: seeds that are no validation seeds
         """
         started = time.monotonic()
-        seeds, choosing = self._seeds(candidates, seed, tuning_seeds)
-        n_finalists = len(candidates) - 1
-        n_runs = n_finalists * len(choosing) + min(2, len(candidates)) * len(seeds)
+        plan = self._plan(study, candidates, deadline)
+        candidates = candidates[: 1 + plan.n_finalists]
+        seeds = validation_seeds(seed, plan.n_seeds, never=list(tuning_seeds))
+        choosing = selection_seeds(seed, plan.n_selection_seeds, never=[*tuning_seeds, *seeds])
+        n_runs = plan.n_trainings
+        n_asked = self._settings.n_validation_seeds if n_runs else 0
         if n_runs:
             again = "; Ctrl-C again to end it" if stop.received else ""
-            self._display.line(_announcement(n_finalists, len(choosing), len(seeds)) + again)
+            self._display.line(_announcement(plan) + again)
             stop.heed()
             self._display.begin("validation", n_runs, lambda: deadline.seconds_left)
         validation = validate(
@@ -85,20 +90,21 @@ class Judging:
             n_timesteps_spent=_n_timesteps(study) + n_timesteps_of_validation(self._storage, study.study_name),
             n_trials=TrialCounts.of(study),
             winner_params=_params_of(study, validation.winner.candidate.trial),
-            validation=validation,
+            validation=dataclasses.replace(
+                validation, n_seeds_asked=self._settings.n_validation_seeds if n_runs else 0
+            ),
         )
 
-    def _seeds(
-        self, candidates: Sequence[Candidate], seed: int, tuning_seeds: Sequence[int]
-    ) -> tuple[list[int], list[int]]:
+    def _plan(self, study: optuna.Study, candidates: Sequence[Candidate], deadline: Deadline) -> ValidationPlan:
+        """What was asked for, cut down to what the time that is left is expected to be enough for."""
         settings = self._settings
-        if len(candidates) == 1 and candidates[0].score is None:
-            return [], []
-        judging = validation_seeds(seed, settings.n_validation_seeds, never=list(tuning_seeds))
-        if not judging or len(candidates) <= 2:
-            return judging, []
-        never = [*tuning_seeds, *judging]
-        return judging, selection_seeds(seed, settings.n_selection_seeds, never=never)
+        n_finalists = len(candidates) - 1
+        if not n_finalists and candidates[0].score is None:
+            return ValidationPlan(0, 0, 0)
+        n_selection_seeds = settings.n_selection_seeds if n_finalists > 1 and settings.n_validation_seeds else 0
+        asked = ValidationPlan(n_finalists, n_selection_seeds, settings.n_validation_seeds)
+        seconds, left = seconds_per_training(study), deadline.seconds_left
+        return asked if seconds is None or left is None else asked.within(int(left / seconds))
 
 
 def publish(result: TuningResult, folder: Path, display: Display) -> None:
@@ -110,16 +116,23 @@ def publish(result: TuningResult, folder: Path, display: Display) -> None:
     display.line(f"go on with this study: the same command with --study-name {result.study_name}")
 
 
-def _announcement(n_finalists: int, n_selection_seeds: int, n_seeds: int) -> str:
-    seeds = count(n_seeds, "seed")
-    if not n_finalists:
+def _announcement(plan: ValidationPlan) -> str:
+    seeds = count(plan.n_seeds, "seed")
+    if not plan.n_finalists:
         return f"validation: the default on {seeds} that the search never saw"
-    if not n_selection_seeds:
+    if not plan.n_selection_seeds:
         return f"validation: one finalist and the default on {seeds} that the search never saw"
     return (
-        f"validation on seeds that the search never saw: {count(n_finalists, 'finalist')} on "
-        f"{count(n_selection_seeds, 'seed')}, then the best of them and the default on {n_seeds} others"
+        f"validation on seeds that the search never saw: {count(plan.n_finalists, 'finalist')} on "
+        f"{count(plan.n_selection_seeds, 'seed')}, then the best of them and the default on {plan.n_seeds} others"
     )
+
+
+def seconds_per_training(study: optuna.Study) -> float | None:
+    """What a training of the study took on average; None where none was completed."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    seconds = [run["seconds"] for trial in trials for run in trial.user_attrs.get(RUNS, [])]
+    return sum(seconds) / len(seconds) if seconds else None
 
 
 def _n_timesteps(study: optuna.Study) -> int:

@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optuna.trial import TrialState
-
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.judging import Judging, publish
-from sb3_hpo.objective import RUNS, Objective
+from sb3_hpo.judging import Judging, publish, seconds_per_training
+from sb3_hpo.objective import Objective
 from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import SearchClock, search
 from sb3_hpo.settings import MAX_POINTS
@@ -107,7 +105,7 @@ class Tuning:
     def _search(self, study: optuna.Study, description: StudyDescription, stop: StopSignal, deadline: Deadline) -> None:
         display, settings = self._display, self._settings
         if self._grid is not None:
-            display.line(self._size(_seconds_per_training(study)))
+            display.line(self._size(seconds_per_training(study)))
         clock = SearchClock(settings, deadline)
         objective = Objective(
             self._task,
@@ -134,13 +132,6 @@ def _bounds(settings: TuningSettings, n_timesteps: int) -> str:
     if settings.timeout is not None:
         bounds.append(f"{duration(settings.timeout)} with validation")
     return f"{', '.join(bounds)}, {n_timesteps:,} environment steps a training"
-
-
-def _seconds_per_training(study: optuna.Study) -> float | None:
-    """What a training of the study took on average; None where none was completed."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    seconds = [run["seconds"] for trial in trials for run in trial.user_attrs.get(RUNS, [])]
-    return sum(seconds) / len(seconds) if seconds else None
 
 
 def check_writable(folder: Path) -> None:

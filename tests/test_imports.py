@@ -62,6 +62,7 @@ LAYERS = [
     "validation",
     "result",
     "display",
+    "validation_plan",
     "judging",
     "tuning",
     "replay",
