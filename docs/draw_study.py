@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from sb3_hpo.objective import HYPERPARAMS, RUNS
 from sb3_hpo.scores import iqm
 from sb3_hpo.study import DESCRIPTION
-from sb3_hpo.validation import CANDIDATE, Candidate, validation_study_name
+from sb3_hpo.validation import CANDIDATE, SEED, Candidate, validation_study_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,27 +38,34 @@ def draw_search(axes: Axes, study: optuna.Study) -> None:
     axes.set_xlabel("environment steps")
     axes.set_ylabel("mean return of an evaluation")
     axes.set_title(f"{len(study.trials)} trials: most are given up early")
-    axes.legend(loc="upper left", frameon=False)
+    axes.legend(loc="center right", frameon=False)
 
 
 def draw_validation(axes: Axes, study: optuna.Study, validation: optuna.Study) -> None:
-    """Every candidate's score on each fresh seed, and the interquartile mean."""
-    scores: dict[str, list[float]] = {}
+    """Every candidate's score on each fresh seed, and the interquartile mean on the seeds that judged."""
+    scores: dict[str, dict[int, float]] = {}
     for run in validation.get_trials(states=(TrialState.COMPLETE,)):
-        scores.setdefault(run.user_attrs[CANDIDATE], []).append(run.value or 0.0)
+        scores.setdefault(run.user_attrs[CANDIDATE], {})[run.user_attrs[SEED]] = run.value or 0.0
     default = Candidate(None, None, study.user_attrs[DESCRIPTION]["configuration"], is_default=True)
     names = {default.fingerprint: default.name}
     for trial in study.get_trials(states=(TrialState.COMPLETE,)):
         candidate = Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False)
         names.setdefault(candidate.fingerprint, candidate.name)
-    ranked = sorted(scores, key=lambda fingerprint: float(iqm(scores[fingerprint])))
+    judging = scores[default.fingerprint].keys()
+    ranked = sorted(scores, key=lambda fingerprint: float(iqm(list(scores[fingerprint].values()))))
     for row, fingerprint in enumerate(ranked):
-        axes.plot(scores[fingerprint], [row] * len(scores[fingerprint]), "o", color="tab:blue", alpha=0.6)
-        axes.plot([float(iqm(scores[fingerprint]))], [row], "|", color="black", markersize=28, markeredgewidth=2)
+        judged = [score for seed, score in scores[fingerprint].items() if seed in judging]
+        chose = [score for seed, score in scores[fingerprint].items() if seed not in judging]
+        axes.plot(chose, [row] * len(chose), "o", color="tab:blue", fillstyle="none", alpha=0.8)
+        axes.plot(judged, [row] * len(judged), "o", color="tab:blue", alpha=0.6)
+        if judged:
+            axes.plot([float(iqm(judged))], [row], "|", color="black", markersize=28, markeredgewidth=2)
     axes.set_yticks(range(len(ranked)), [names[fingerprint] for fingerprint in ranked])
     axes.set_ylim(-0.6, len(ranked) - 0.4)
-    axes.set_xlabel("mean return of the trained agent, one point per fresh seed; bar: IQM")
-    axes.set_title("Trained again on seeds the search never saw")
+    axes.set_xlabel(
+        "mean return of the trained agent, a point for each fresh seed; bar: IQM\nhollow: the seeds that chose the finalist"
+    )
+    axes.set_title("Trained again on seeds that the search never saw")
 
 
 def main() -> None:
