@@ -38,7 +38,7 @@ def draw_search(axes: Axes, study: optuna.Study) -> None:
     axes.set_xlabel("environment steps")
     axes.set_ylabel("mean return of an evaluation")
     axes.set_title(f"{len(study.trials)} trials: most are given up early")
-    axes.legend(loc="center right", frameon=False)
+    axes.legend(loc="center right", framealpha=0.9)
 
 
 def draw_validation(axes: Axes, study: optuna.Study, validation: optuna.Study) -> None:
@@ -62,9 +62,7 @@ def draw_validation(axes: Axes, study: optuna.Study, validation: optuna.Study) -
             axes.plot([float(iqm(judged))], [row], "|", color="black", markersize=28, markeredgewidth=2)
     axes.set_yticks(range(len(ranked)), [names[fingerprint] for fingerprint in ranked])
     axes.set_ylim(-0.6, len(ranked) - 0.4)
-    axes.set_xlabel(
-        "mean return of the trained agent, a point for each fresh seed; bar: IQM\nhollow: the seeds that chose the finalist"
-    )
+    axes.set_xlabel("mean return of the trained agent; bar: IQM; hollow: on the seeds that chose the finalist")
     axes.set_title("Trained again on seeds that the search never saw")
 
 
