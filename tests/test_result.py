@@ -174,13 +174,13 @@ def test_json_without_a_comparison_holds_null() -> None:
 
 
 def test_interval_of_one_seed_is_null() -> None:
-    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [50], "iqm": 50, "ci95": None}
+    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [50], "iqm": 50, "ci95": None, "failure": None}
 
 
 def test_json_without_validation_holds_null() -> None:
     validation = NOT_VALIDATED.as_json()["validation"]
     assert validation["seeds"] == []
-    assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None}
+    assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None, "failure": None}
 
 
 @pytest.mark.parametrize("result", [BETTER, WORSE, ONE_SEED, NOT_VALIDATED, NOTHING_FOUND])
