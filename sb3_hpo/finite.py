@@ -57,6 +57,8 @@ def is_finite(values: Any) -> bool:
     """Whether an array, or every array of a mapping (dict observations), holds neither NaN nor infinity."""
     if isinstance(values, Mapping):
         return all(is_finite(value) for value in values.values())
+    # The last observation of an episode may be a plain number.
+    values = np.asarray(values)
     if values.dtype.kind != "f":
         return True
     # Half the time of ``np.isfinite(values).all()`` for a few values, and no warning as a sum would give.

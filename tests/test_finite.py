@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from sb3_hpo.configuration import merge
 from sb3_hpo.finite import FiniteCallback, check_weights, is_finite, learn_finite
-from tests.tasks import FakeTask, Faulty, cartpole
+from tests.tasks import FailingStep, FakeTask, Faulty, cartpole
 
 MODELS = {
     "dqn": (DQN, {"learning_starts": 5, "buffer_size": 1_000}),
@@ -66,6 +66,8 @@ def test_what_is_finite_is_trained_to_the_end() -> None:
         (np.array([np.inf, -np.inf]), False),
         (np.array([[0.0], [np.nan]]), False),
         (np.zeros((0,), np.float32), True),
+        (3, True),
+        (np.float64("nan"), False),
         (np.full((2, 2), 255, np.uint8), True),
         ({"a": np.zeros(2), "b": np.array([3])}, True),
         ({"a": np.zeros(2), "b": np.array([np.nan], np.float32)}, False),

@@ -508,7 +508,7 @@ def test_next_finalist_takes_the_place_of_one_that_fails_on_a_validation_seed(st
 @pytest.mark.parametrize("seeds", [SELECTION_SEEDS, SEEDS])
 def test_default_is_kept_where_every_finalist_fails(storage, seeds: list[int]) -> None:
     failing = [(name, seed) for name in (1, 2) for seed in seeds]
-    found, done, told = failing_run(storage, *failing, selection_seeds=SELECTION_SEEDS)
+    found, _, told = failing_run(storage, *failing, selection_seeds=SELECTION_SEEDS)
     assert ranked(found)[0] == 0
     assert found.winner.scores == [1.0] * 4
     assert found.comparison is None
