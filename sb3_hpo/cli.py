@@ -40,8 +40,16 @@ def _run(words: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("tune", help="search, validate on fresh seeds, export", add_help=False)
     commands.add_parser("spaces", help="list the algorithms, show a search space", add_help=False)
+    commands.add_parser("validate", help="train the finalists of a study on fresh seeds", add_help=False)
+    commands.add_parser("export", help="write a trial as YAML that the stock zoo trains with", add_help=False)
+    commands.add_parser("replay", help="train a trial again, to the last digit", add_help=False)
     commands.add_parser("train", help="train as rl_zoo3 train does, with this plugin loaded", add_help=False)
     args = parser.parse_args(words[:1])
+    if args.command in ("validate", "export", "replay"):
+        from sb3_hpo import study_commands
+
+        command: int = getattr(study_commands, f"{args.command}_command")(words[1:])
+        return command
     return {"tune": _tune, "train": _train, "spaces": _spaces}[args.command](words[1:])
 
 

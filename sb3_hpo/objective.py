@@ -211,6 +211,16 @@ def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[
     return carry_forward(curves, max(run.get("n_evaluations", 0) for run in runs))
 
 
+def seconds_of_whole_training(run: Mapping[str, Any]) -> float:
+    """Seconds that a training takes without early stopping: validation trains the whole length.
+
+    :param run: one element of the attribute ``runs``
+    """
+    seconds = float(run["seconds"])
+    n_done, n_evaluations = len(run.get("returns", [])), run.get("n_evaluations", 0)
+    return seconds * max(1.0, n_evaluations / n_done) if n_done else seconds
+
+
 def close_environments(model: BaseAlgorithm) -> None:
     """Release a model's training environments."""
     if model.env is not None:

@@ -33,6 +33,20 @@ def check_modules(configuration: Mapping[str, Any], allowed: Collection[str], or
                 )
 
 
+def check_same_modules(configuration: Mapping[str, Any], base: Mapping[str, Any], origin: str) -> None:
+    """Check that a trial's configuration names the classes that its study's does: none of them is ever tuned.
+
+    :param base: the configuration that the study was tuned from
+    :raises UserError: naming the first argument that differs
+    """
+    for argument in _ARGUMENTS_WITH_NAMES:
+        if configuration.get(argument) != base.get(argument):
+            raise UserError(
+                f"{origin} has {argument} {configuration.get(argument)!r}, its study has {base.get(argument)!r}: "
+                "somebody changed it in the storage, so it is not trained"
+            )
+
+
 def _names(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value

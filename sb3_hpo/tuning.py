@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from optuna.trial import TrialState
+from typing import TYPE_CHECKING
 
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.objective import RUNS, Objective
-from sb3_hpo.result import TuningResult
+from sb3_hpo.judging import Judging, publish, seconds_per_training
+from sb3_hpo.objective import Objective
 from sb3_hpo.samplers import exhaustive_grid
-from sb3_hpo.search import SearchClock, TrialCounts, search
-from sb3_hpo.seeds import selection_seeds, validation_seeds
+from sb3_hpo.search import SearchClock, search
 from sb3_hpo.settings import MAX_POINTS
 from sb3_hpo.study import new_study_name, open_study
-from sb3_hpo.validation import choose_candidates, n_timesteps_of_validation, validate
+from sb3_hpo.validation import choose_candidates
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import optuna
     from optuna.storages import BaseStorage
 
@@ -84,12 +80,12 @@ class Tuning:
         with StopSignal() as stop:
             try:
                 self._search(study, description, stop, deadline)
-                result = self._validate(study, description, stop, deadline, started)
+                candidates = choose_candidates(study, self._task, self._search_space, self._settings.n_finalists)
+                judging = Judging(self._task, self._settings, self._storage, self._display)
+                result = judging.judge(study, candidates, description.seed, description.tuning_seeds, stop, deadline)
             finally:
                 self._display.end()
-        result.write(self._folder)
-        self._display.result(result)
-        self._tell_files(result)
+        publish(dataclasses.replace(result, seconds=time.monotonic() - started), self._folder, self._display)
         return stop.exit_code
 
     def _check_size(self) -> None:
@@ -112,7 +108,7 @@ class Tuning:
     def _search(self, study: optuna.Study, description: StudyDescription, stop: StopSignal, deadline: Deadline) -> None:
         display, settings = self._display, self._settings
         if self._grid is not None:
-            display.line(self._size(_seconds_per_training(study)))
+            display.line(self._size(seconds_per_training(study)))
         clock = SearchClock(settings, deadline)
         objective = Objective(
             self._task,
@@ -130,59 +126,6 @@ class Tuning:
         search(study, objective, settings, stop, clock, display.trial_finished)
         display.end()
 
-    def _validate(
-        self,
-        study: optuna.Study,
-        description: StudyDescription,
-        stop: StopSignal,
-        deadline: Deadline,
-        started: float,
-    ) -> TuningResult:
-        settings = self._settings
-        candidates = choose_candidates(study, self._task, self._search_space, settings.n_finalists)
-        seeds = validation_seeds(description.seed, settings.n_validation_seeds, never=description.tuning_seeds)
-        n_finalists = len(candidates) - 1
-        if not n_finalists and candidates[0].score is None:
-            seeds = []
-        choosing: list[int] = []
-        if seeds and n_finalists > 1:
-            never = [*description.tuning_seeds, *seeds]
-            choosing = selection_seeds(description.seed, settings.n_selection_seeds, never=never)
-        n_runs = n_finalists * len(choosing) + min(2, len(candidates)) * len(seeds)
-        if n_runs:
-            again = "; Ctrl-C again to end it" if stop.received else ""
-            self._display.line(_announcement(n_finalists, len(choosing), len(seeds)) + again)
-            stop.heed()
-            self._display.begin("validation", n_runs, lambda: deadline.seconds_left)
-        validation = validate(
-            self._storage,
-            self._study_name,
-            self._task,
-            candidates,
-            seeds,
-            settings.n_validation_episodes,
-            stop,
-            deadline,
-            self._display.run_finished,
-            choosing,
-            on_failure=self._display.run_failed,
-        )
-        return TuningResult(
-            study_name=self._study_name,
-            algo=self._task.algo,
-            env=self._task.env_id,
-            seconds=time.monotonic() - started,
-            n_timesteps_spent=_n_timesteps(study) + n_timesteps_of_validation(self._storage, self._study_name),
-            n_trials=TrialCounts.of(study),
-            winner_params=_params_of(study, validation.winner.candidate.trial),
-            validation=validation,
-        )
-
-    def _tell_files(self, result: TuningResult) -> None:
-        self._display.line(f"results: {self._folder}")
-        self._display.line(f"train with the stock zoo: {result.training_command(self._folder)}")
-        self._display.line(f"go on with this study: the same command with --study-name {self._study_name}")
-
 
 def _bounds(settings: TuningSettings, n_timesteps: int) -> str:
     bounds = []
@@ -193,37 +136,6 @@ def _bounds(settings: TuningSettings, n_timesteps: int) -> str:
     if settings.timeout is not None:
         bounds.append(f"{duration(settings.timeout)} with validation")
     return f"{', '.join(bounds)}, {n_timesteps:,} environment steps a training"
-
-
-def _seconds_per_training(study: optuna.Study) -> float | None:
-    """What a training of the study took on average; None where none was completed."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    seconds = [run["seconds"] for trial in trials for run in trial.user_attrs.get(RUNS, [])]
-    return sum(seconds) / len(seconds) if seconds else None
-
-
-def _announcement(n_finalists: int, n_selection_seeds: int, n_seeds: int) -> str:
-    seeds = count(n_seeds, "seed")
-    if not n_finalists:
-        return f"validation: the default on {seeds} that the search never saw"
-    if not n_selection_seeds:
-        return f"validation: one finalist and the default on {seeds} that the search never saw"
-    return (
-        f"validation on seeds that the search never saw: {count(n_finalists, 'finalist')} on "
-        f"{count(n_selection_seeds, 'seed')}, then the best of them and the default on {n_seeds} others"
-    )
-
-
-def _n_timesteps(study: optuna.Study) -> int:
-    trials = study.get_trials(deepcopy=False)
-    return sum(run.get("n_timesteps", 0) for trial in trials for run in trial.user_attrs.get(RUNS, []))
-
-
-def _params_of(study: optuna.Study, number: int | None) -> Mapping[str, Any] | None:
-    if number is None:
-        return None
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return next(trial.params for trial in trials if trial.number == number)
 
 
 def check_writable(folder: Path) -> None:

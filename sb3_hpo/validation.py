@@ -44,11 +44,13 @@ from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
 from sb3_hpo.study import VALIDATION_SUFFIX
 from sb3_hpo.transforms import OutsideSpaceError, Plain
+from sb3_hpo.trust import check_same_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
 
     from sb3_hpo.interruption import StopSignal
     from sb3_hpo.search_space import SearchSpace
@@ -179,9 +181,39 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
         best = max(of_default, key=lambda trial: trial.value or 0.0)
         default = dataclasses.replace(default, trial=best.number, score=best.value)
     finalists = choose_finalists(trials, space, n_finalists, default_params)
+    for trial in finalists:
+        check_same_modules(trial.user_attrs[HYPERPARAMS], default.configuration, f"trial {trial.number}")
     return [
         default,
         *(Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False) for trial in finalists),
+    ]
+
+
+def candidates_of(
+    task: Task, trials: Sequence[FrozenTrial], configurations: Sequence[Mapping[str, Any]]
+) -> list[Candidate]:
+    """The default, and some trials as finalists.
+
+    :param configurations: the whole configuration of each trial, in the zoo's notation
+    """
+    return [
+        Candidate(None, None, to_zoo(task.configuration), is_default=True),
+        *(
+            Candidate(trial.number, trial.value, configuration, is_default=False)
+            for trial, configuration in zip(trials, configurations, strict=True)
+        ),
+    ]
+
+
+def known_scores(storage: BaseStorage, study_name: str, candidate: Candidate) -> list[float]:
+    """All validation scores of a candidate that the storage has, whatever seeds they are from."""
+    if validation_study_name(study_name) not in optuna.get_all_study_names(storage):
+        return []
+    study = _open_study(storage, study_name)
+    return [
+        float(trial.value or 0.0)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if trial.user_attrs.get(CANDIDATE) == candidate.fingerprint
     ]
 
 

@@ -65,7 +65,10 @@ LAYERS = [
     "validation",
     "result",
     "display",
+    "validation_plan",
+    "judging",
     "tuning",
+    "replay",
     "__init__",
     "plugin.arguments",
     "plugin.task",
@@ -74,6 +77,7 @@ LAYERS = [
     "plugin.rebuild",
     "plugin.registration",
     "plugin",
+    "study_commands",
     "cli",
 ]
 """From the lowest to the highest: a module imports only those before it. ``spaces`` stands for all of them."""

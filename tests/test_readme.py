@@ -48,6 +48,18 @@ def test_commands_of_sb3_hpo_are_accepted(command):
     TuningSettings.from_mappings(("README", to_settings(given_options(tune_parser(), shlex.split(command)[2:]))))
 
 
+STUDY_COMMANDS = [line for name in ("validate", "export", "replay") for line in commands(f"sb3-hpo {name}")]
+
+
+@pytest.mark.parametrize("command", STUDY_COMMANDS)
+def test_commands_on_a_study_get_as_far_as_the_missing_storage(command, tmp_path, monkeypatch, capsys):
+    from sb3_hpo.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(command)[1:]) == 2
+    assert "'logs/sb3_hpo.db' does not exist" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", commands("sb3-hpo train"))
 def test_training_commands_are_accepted(command):
     from sb3_hpo.cli import train_parser

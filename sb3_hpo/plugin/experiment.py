@@ -25,6 +25,7 @@ from sb3_hpo.plugin.preparation import HPO_KEY, prepare_tuning
 from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.storage import default_storage, open_storage
 from sb3_hpo.trial_loading import is_ours, load_study, load_trial, trial_configuration
+from sb3_hpo.trust import check_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -111,6 +112,7 @@ class HpoExperimentManager(ExperimentManager):
             self.custom_hyperparams = {**stock_hyperparams(self.algo, trial.params), **(self.custom_hyperparams or {})}
             return super().read_hyperparameters()
         configuration = trial_configuration(study, trial, self.algo)
+        check_modules(configuration, self.args.gym_packages, f"trial {trial.number} of study {study_name!r}")
         with tempfile.TemporaryDirectory() as folder:
             self.config = str(Path(folder) / f"trial_{trial.number}_of_{study_name}.yml")
             Path(self.config).write_text(zoo_yaml(self.env_name.gym_id, configuration, []), encoding="utf-8")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from typing import TYPE_CHECKING
+import io
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
 from sb3_hpo.algorithms import get_algorithm
-from sb3_hpo.configuration import from_zoo
+from sb3_hpo.configuration import from_zoo, merge, to_zoo
 from sb3_hpo.errors import UserError, one_line, unknown_name
 from sb3_hpo.plugin.arguments import zoo_parser
-from sb3_hpo.plugin.experiment import HpoExperimentManager
+from sb3_hpo.plugin.experiment import HpoExperimentManager, stock_hyperparams
 from sb3_hpo.plugin.task import ZooTask
+from sb3_hpo.space_files import edited_space
 from sb3_hpo.trust import check_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.study import StudyDescription
 
 PLUGIN = "sb3_hpo.plugin"
@@ -61,6 +65,50 @@ def rebuild_task(description: StudyDescription, gym_packages: Sequence[str], log
     task = ZooTask(experiment, from_zoo(description.configuration))
     task.check()
     return task
+
+
+def rebuild_space(description: StudyDescription, task: ZooTask) -> SearchSpace:
+    """The search space of a study, as it is for its task."""
+    algorithm = get_algorithm(description.algo)
+    space = algorithm.search_space
+    if description.search_space is not None:
+        space = edited_space(description.algo, algorithm, description.search_space, "the study")
+    return space.for_features(task.features)
+
+
+def rebuild_stock_task(
+    algo: str, env_id: str, gym_packages: Sequence[str], n_timesteps: int | None, log_folder: str
+) -> ZooTask:
+    """The task of a study that the stock zoo made, with the configuration that the zoo has for the environment.
+
+    :param n_timesteps: environment steps of a training; None for those of the configuration
+    :raises UserError: if the algorithm or the environment is unknown, or the model cannot be built
+    """
+    import_packages(gym_packages)
+    if env_id not in gym.registry:
+        raise unknown_name("environment", env_id, list(gym.registry))
+    get_algorithm(algo)
+    args = zoo_parser().parse_args([])
+    args.algo, args.env, args.log_folder = algo, env_id, log_folder
+    experiment = HpoExperimentManager(
+        args, algo, env_id, log_folder, n_timesteps=n_timesteps or 0, optimize_hyperparameters=True, verbose=0
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        _, hyperparams = experiment.read_hyperparameters()
+    configuration = from_zoo(hyperparams)
+    configuration["n_timesteps"] = n_timesteps or int(configuration["n_timesteps"])
+    task = ZooTask(experiment, configuration)
+    task.check()
+    return task
+
+
+def stock_configuration(task: ZooTask, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What the stock zoo trains for the params of one of its trials, in the zoo's notation."""
+    noise_free = {"noise_type": None} if "noise_type" in params and params["noise_type"] is None else {}
+    changes = {**from_zoo(stock_hyperparams(task.algo, params)), **noise_free}
+    # The zoo replaces what is nested as a whole.
+    base = {key: value for key, value in task.configuration.items() if key not in changes}
+    return to_zoo(merge(base, changes))
 
 
 def import_packages(modules: Sequence[str]) -> None:

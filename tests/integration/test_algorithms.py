@@ -47,7 +47,7 @@ def test_every_built_in_algorithm_is_among_the_cases():
 
 
 @pytest.mark.parametrize(("algo", "env", "options"), CASES, ids=[f"{algo} {env}" for algo, env, _ in CASES])
-def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, tmp_path, monkeypatch):
+def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("her.yml").write_text(HER)
     common = ["--algo", algo, "--env", env, "--gym-packages", "tests.environments", "--study-name", "s", "--seed", "1"]
@@ -58,6 +58,12 @@ def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, 
     assert all(run["returns"] for trial in trials for run in trial.user_attrs["runs"])
     if "her.yml" in options:
         assert "goal_selection_strategy" in trials[1].params
+
+    for number in ("0", "2"):
+        assert (
+            run_command(["replay", "--study-name", "s", "--trial", number, "--gym-packages", "tests.environments"]) == 0
+        )
+    assert capsys.readouterr().out.count("returns are the same to the last digit") == 2
 
     for number in (0, 1):
         assert run_command(["train", *common, "--trial-id", str(number), "--eval-freq", "-1"]) == 0

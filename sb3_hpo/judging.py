@@ -1,0 +1,148 @@
+"""Validation of the candidates of a study, with what a person sees of it, and the result that comes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from sb3_hpo.objective import RUNS, seconds_of_whole_training
+from sb3_hpo.result import TuningResult
+from sb3_hpo.search import TrialCounts
+from sb3_hpo.seeds import selection_seeds, validation_seeds
+from sb3_hpo.validation import n_timesteps_of_validation, validate
+from sb3_hpo.validation_plan import ValidationPlan
+from sb3_hpo.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import optuna
+    from optuna.storages import BaseStorage
+
+    from sb3_hpo.display import Display
+    from sb3_hpo.interruption import Deadline, StopSignal
+    from sb3_hpo.settings import TuningSettings
+    from sb3_hpo.task import Task
+    from sb3_hpo.validation import Candidate
+
+
+class Judging:
+    """Trains the candidates of a study on seeds that the search never saw.
+
+    :param settings: how many seeds, and episodes of an evaluation
+    :param storage: where the study is kept
+    """
+
+    def __init__(self, task: Task, settings: TuningSettings, storage: BaseStorage, display: Display) -> None:
+        self._task = task
+        self._settings = settings
+        self._storage = storage
+        self._display = display
+
+    def judge(
+        self,
+        study: optuna.Study,
+        candidates: Sequence[Candidate],
+        seed: int,
+        tuning_seeds: Sequence[int],
+        stop: StopSignal,
+        deadline: Deadline,
+    ) -> TuningResult:
+        """Validate, and put together what is known.
+
+        :param candidates: the default first, then the finalists
+        :param seed: what the validation seeds are derived from
+        :param tuning_seeds: seeds that are no validation seeds
+        """
+        started = time.monotonic()
+        plan = self._plan(study, candidates, deadline)
+        candidates = candidates[: 1 + plan.n_finalists]
+        seeds = validation_seeds(seed, plan.n_seeds, never=list(tuning_seeds))
+        choosing = selection_seeds(seed, plan.n_selection_seeds, never=[*tuning_seeds, *seeds])
+        n_runs = plan.n_trainings
+        n_asked = self._settings.n_validation_seeds if n_runs else 0
+        if n_runs:
+            again = "; Ctrl-C again to end it" if stop.received else ""
+            self._display.line(_announcement(plan) + again)
+            stop.heed()
+            self._display.begin("validation", n_runs, lambda: deadline.seconds_left)
+        validation = validate(
+            self._storage,
+            study.study_name,
+            self._task,
+            candidates,
+            seeds,
+            self._settings.n_validation_episodes,
+            stop,
+            deadline,
+            self._display.run_finished,
+            choosing,
+            on_failure=self._display.run_failed,
+        )
+        return TuningResult(
+            study_name=study.study_name,
+            algo=self._task.algo,
+            env=self._task.env_id,
+            seconds=time.monotonic() - started,
+            n_timesteps_spent=_n_timesteps(study) + n_timesteps_of_validation(self._storage, study.study_name),
+            n_trials=TrialCounts.of(study),
+            winner_params=_params_of(study, validation.winner.candidate.trial),
+            validation=dataclasses.replace(
+                validation, n_seeds_asked=self._settings.n_validation_seeds if n_runs else 0
+            ),
+        )
+
+    def _plan(self, study: optuna.Study, candidates: Sequence[Candidate], deadline: Deadline) -> ValidationPlan:
+        """What was asked for, cut down to what the time that is left is expected to be enough for."""
+        settings = self._settings
+        n_finalists = len(candidates) - 1
+        if not n_finalists and candidates[0].score is None:
+            return ValidationPlan(0, 0, 0)
+        n_selection_seeds = settings.n_selection_seeds if n_finalists > 1 and settings.n_validation_seeds else 0
+        asked = ValidationPlan(n_finalists, n_selection_seeds, settings.n_validation_seeds)
+        seconds, left = seconds_per_training(study), deadline.seconds_left
+        return asked if seconds is None or left is None else asked.within(int(left / seconds))
+
+
+def publish(result: TuningResult, folder: Path, display: Display) -> None:
+    """Write a result into the folder of its study, and show it."""
+    result.write(folder)
+    display.result(result)
+    display.line(f"results: {folder}")
+    display.line(f"train with the stock zoo: {result.training_command(folder)}")
+    display.line(f"go on with this study: the same command with --study-name {result.study_name}")
+
+
+def _announcement(plan: ValidationPlan) -> str:
+    seeds = count(plan.n_seeds, "seed")
+    if not plan.n_finalists:
+        return f"validation: the default on {seeds} that the search never saw"
+    if not plan.n_selection_seeds:
+        return f"validation: one finalist and the default on {seeds} that the search never saw"
+    return (
+        f"validation on seeds that the search never saw: {count(plan.n_finalists, 'finalist')} on "
+        f"{count(plan.n_selection_seeds, 'seed')}, then the best of them and the default on {plan.n_seeds} others"
+    )
+
+
+def seconds_per_training(study: optuna.Study) -> float | None:
+    """What a whole training of the study takes on average; None where none was completed."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    seconds = [seconds_of_whole_training(run) for trial in trials for run in trial.user_attrs.get(RUNS, [])]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def _n_timesteps(study: optuna.Study) -> int:
+    trials = study.get_trials(deepcopy=False)
+    return sum(run.get("n_timesteps", 0) for trial in trials for run in trial.user_attrs.get(RUNS, []))
+
+
+def _params_of(study: optuna.Study, number: int | None) -> Mapping[str, Any] | None:
+    if number is None:
+        return None
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return next(trial.params for trial in trials if trial.number == number)

@@ -1,0 +1,190 @@
+"""``sb3-hpo validate``, ``export`` and ``replay``: what can be done with a study that exists."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import optuna
+import torch
+
+from sb3_hpo.display import Display
+from sb3_hpo.errors import UserError
+from sb3_hpo.export import trial_yaml
+from sb3_hpo.interruption import Deadline, StopSignal
+from sb3_hpo.judging import Judging, publish
+from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_stock_task, rebuild_task, stock_configuration
+from sb3_hpo.replay import replay_trial
+from sb3_hpo.settings import TuningSettings
+from sb3_hpo.storage import default_storage, open_storage
+from sb3_hpo.study import read_description
+from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
+from sb3_hpo.trust import check_same_modules
+from sb3_hpo.tuning import check_writable
+from sb3_hpo.validation import Candidate, candidates_of, choose_candidates, known_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+    from sb3_hpo.plugin.task import ZooTask
+
+
+def validate_command(words: Sequence[str]) -> int:
+    """Train the finalists and the default of a study on fresh seeds; adds to what was validated before."""
+    parser = _parser("validate", "Train the finalists and the default of a study on seeds that the search never saw.")
+    for option, text in (
+        ("--n-finalists", "Best trials that are validated"),
+        ("--n-validation-seeds", "Fresh seeds; those of an earlier validation are not trained again"),
+        ("--n-validation-episodes", "Deterministic episodes that judge one trained agent"),
+    ):
+        default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
+        parser.add_argument(option, type=int, default=default, help=f"{text} (default: {default})")
+    parser.add_argument("--trials", type=int, nargs="+", help="Numbers of the trials to validate, instead of the best")
+    parser.add_argument("--timeout", type=float, help="Seconds that it may take (default: no limit)")
+    args = parser.parse_args(list(words))
+    settings = TuningSettings(
+        n_finalists=len(args.trials) if args.trials else args.n_finalists,
+        n_validation_seeds=args.n_validation_seeds,
+        n_validation_episodes=args.n_validation_episodes,
+        timeout=args.timeout,
+        log_folder=args.log_folder,
+    )
+    storage, study = _open(args)
+    _one_thread()
+    task, candidates, seed, tuning_seeds = _candidates(args, storage, study, settings)
+    folder = Path(settings.log_folder) / task.algo / study.study_name
+    check_writable(folder)
+    display = Display()
+    with StopSignal() as stop:
+        try:
+            judging = Judging(task, settings, storage, display)
+            result = judging.judge(study, candidates, seed, tuning_seeds, stop, Deadline(settings.timeout))
+        finally:
+            display.end()
+    publish(result, folder, display)
+    return stop.exit_code
+
+
+def export_command(words: Sequence[str]) -> int:
+    """Write a trial's configuration as YAML that the stock zoo trains with."""
+    parser = _parser("export", "Write a trial's configuration as YAML that the stock zoo trains with.")
+    parser.add_argument("--trial", type=_trial, default=BEST, help="Number of the trial, or 'best' (default)")
+    parser.add_argument("--output", help="File to write (default: standard output)")
+    args = parser.parse_args(list(words))
+    storage, study = _open(args)
+    trial = load_trial(study, args.trial)
+    if is_ours(study):
+        description = read_description(study, study.study_name)
+        algo, env = description.algo, description.env
+        configuration = trial_configuration(study, trial, algo)
+    else:
+        algo, env = _named(args, study)
+        task = rebuild_stock_task(algo, env, args.gym_packages, args.n_timesteps, args.log_folder)
+        configuration = stock_configuration(task, trial.params)
+    candidate = Candidate(trial.number, trial.value, configuration, is_default=False)
+    scores = known_scores(storage, study.study_name, candidate)
+    text = trial_yaml(algo, env, study.study_name, trial, configuration, scores)
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        check_writable(Path(args.output).parent)
+        Path(args.output).write_text(text, encoding="utf-8")
+    return 0
+
+
+def replay_command(words: Sequence[str]) -> int:
+    """Train a trial again as the search did, and compare the returns; 1 if they differ."""
+    parser = _parser("replay", "Train a trial again as the search did, and compare the returns.")
+    parser.add_argument("--trial", type=_trial, default=BEST, help="Number of the trial, or 'best' (default)")
+    parser.add_argument("--seed", type=int, help="Another training seed, to see how the trial does with it")
+    args = parser.parse_args(list(words))
+    _, study = _open(args)
+    if not is_ours(study):
+        raise UserError(
+            f"study {study.study_name!r} was made by the stock zoo, which does not seed its trials: none can be "
+            "replayed; sb3-hpo export writes its configurations"
+        )
+    description = read_description(study, study.study_name)
+    trial = load_trial(study, args.trial)
+    trial_configuration(study, trial, description.algo)
+    _one_thread()
+    task = rebuild_task(description, args.gym_packages, args.log_folder)
+    outcome = replay_trial(task, rebuild_space(description, task), description, trial, args.seed)
+    display = Display()
+    for line in outcome.lines:
+        display.line(line)
+    return 0 if outcome.is_same else 1
+
+
+def _parser(command: str, description: str) -> argparse.ArgumentParser:
+    parser = _OneLineParser(prog=f"sb3-hpo {command}", description=description)
+    parser.add_argument("--study-name", required=True, help="Study to work on")
+    parser.add_argument("--storage", help="Where it is kept (default: the SQLite file in the log folder)")
+    parser.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of results")
+    parser.add_argument("--gym-packages", nargs="+", default=[], help="Modules that may be imported")
+    parser.add_argument("--algo", help="Algorithm of a study that the stock zoo made")
+    parser.add_argument("--env", help="Environment of a study that the stock zoo made")
+    parser.add_argument("-n", "--n-timesteps", type=int, help="Environment steps of a training, for a stock study")
+    return parser
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"sb3-hpo: error: {message}\n")
+
+
+def _trial(text: str) -> int | str:
+    return text if text == BEST else int(text)
+
+
+def _open(args: argparse.Namespace) -> tuple[BaseStorage, optuna.Study]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = open_storage(args.storage or default_storage(args.log_folder), create=False)
+    return storage, load_study(storage, args.study_name)
+
+
+def _one_thread() -> None:
+    """As the search does: another number of threads adds in another order, which changes the last digits."""
+    torch.set_num_threads(1)
+
+
+def _candidates(
+    args: argparse.Namespace, storage: BaseStorage, study: optuna.Study, settings: TuningSettings
+) -> tuple[ZooTask, list[Candidate], int, list[int]]:
+    """The task of a study, its candidates, and the seeds that are taken."""
+    chosen = [load_trial(study, number) for number in args.trials or []]
+    if not is_ours(study):
+        algo, env = _named(args, study)
+        task = rebuild_stock_task(algo, env, args.gym_packages, args.n_timesteps, args.log_folder)
+        trials = chosen or _best_trials(study, settings.n_finalists)
+        configurations = [stock_configuration(task, trial.params) for trial in trials]
+        return task, candidates_of(task, trials, configurations), 0, []
+    description = read_description(study, study.study_name)
+    task = rebuild_task(description, args.gym_packages, args.log_folder)
+    if chosen:
+        configurations = [trial_configuration(study, trial, description.algo) for trial in chosen]
+        for trial, configuration in zip(chosen, configurations, strict=True):
+            check_same_modules(configuration, description.configuration, f"trial {trial.number}")
+        candidates = candidates_of(task, chosen, configurations)
+    else:
+        _best_trials(study, 1)
+        candidates = choose_candidates(study, task, rebuild_space(description, task), settings.n_finalists)
+    return task, candidates, description.seed, description.tuning_seeds
+
+
+def _best_trials(study: optuna.Study, n: int) -> list[FrozenTrial]:
+    trials = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if not trials:
+        raise UserError(f"study {study.study_name!r} has no complete trial: there is nothing to validate yet")
+    return sorted(trials, key=lambda trial: trial.value or 0.0, reverse=True)[:n]
+
+
+def _named(args: argparse.Namespace, study: optuna.Study) -> tuple[str, str]:
+    if args.algo is None or args.env is None:
+        raise UserError(f"study {study.study_name!r} was made by the stock zoo: give its --algo and --env")
+    return args.algo, args.env

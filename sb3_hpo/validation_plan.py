@@ -1,0 +1,44 @@
+"""How many seeds a validation trains on, so that it ends in the time there is with something to say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
+
+JUDGING_SHARE = 0.7
+"""Share of the trainings that compare the chosen finalist with the default where there are too few for all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationPlan:
+    """What to train.
+
+    :param n_finalists: finalists that compete
+    :param n_selection_seeds: seeds on which they do; 0 to take the first one
+    :param n_seeds: seeds that the chosen finalist and the default are compared on
+    """
+
+    n_finalists: int
+    n_selection_seeds: int
+    n_seeds: int
+
+    @property
+    def n_trainings(self) -> int:
+        """Trainings that it takes, fewer if finalists are eliminated on the way."""
+        return self.n_finalists * self.n_selection_seeds + (1 + min(1, self.n_finalists)) * self.n_seeds
+
+    def within(self, n_trainings: int) -> ValidationPlan:
+        """The plan cut down to a number of trainings.
+
+        The comparison with the default comes first, with the seeds that a verdict needs; what is left chooses among
+        the finalists, all of them or none. With less than that it is the plan that comes nearest to a verdict.
+        """
+        if self.n_trainings <= n_trainings or not self.n_finalists:
+            return self
+        n_seeds = min(self.n_seeds, max(MIN_SEEDS_FOR_A_VERDICT, int(JUDGING_SHARE * n_trainings) // 2))
+        left = max(0, n_trainings - 2 * n_seeds)
+        n_selection_seeds = min(self.n_selection_seeds, left // self.n_finalists)
+        if n_selection_seeds == 0:
+            return ValidationPlan(1, 0, min(self.n_seeds, max(MIN_SEEDS_FOR_A_VERDICT, n_trainings // 2)))
+        return ValidationPlan(self.n_finalists, n_selection_seeds, n_seeds)

@@ -1,0 +1,138 @@
+"""sb3-hpo validate, export and replay on studies that exist."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+
+from tests.integration.commands import RL_ZOO3, run
+from tests.integration.in_process import run_command
+
+STORAGE = "sqlite:///logs/sb3_hpo.db"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with a study of three complete trials, not validated."""
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        options = ["-n", "300", "--n-trials", "3", "--n-validation-seeds", "0", "--pruner", "none", "--seed", "1"]
+        assert run_command(["tune", "--study-name", "s", *options]) == 0
+    return folder
+
+
+@pytest.fixture
+def study(made, tmp_path, monkeypatch) -> optuna.Study:
+    shutil.copytree(made / "logs", tmp_path / "logs")
+    monkeypatch.chdir(tmp_path)
+    return optuna.load_study(study_name="s", storage=STORAGE)
+
+
+def trainings() -> list[tuple[str, int]]:
+    """What was trained in the validation study: candidate and seed."""
+    trials = optuna.load_study(study_name="s-validation", storage=STORAGE).trials
+    return [(trial.user_attrs["candidate"], trial.user_attrs["seed"]) for trial in trials]
+
+
+def result() -> dict:
+    return json.loads(Path("logs/dqn/s/result.json").read_text())
+
+
+@pytest.mark.usefixtures("study")
+def test_validate_adds_to_what_is_there():
+    options = ["--study-name", "s", "--n-finalists", "1", "--n-validation-episodes", "3"]
+    assert run_command(["validate", *options, "--n-validation-seeds", "2"]) == 0
+    first, done = result(), trainings()
+    assert len(first["validation"]["seeds"]) == 2
+    assert len(done) == 4
+    assert run_command(["validate", *options, "--n-validation-seeds", "4"]) == 0
+    second = result()
+    assert second["validation"]["seeds"][:2] == first["validation"]["seeds"]
+    assert second["validation"]["default"]["scores"][:2] == first["validation"]["default"]["scores"]
+    assert trainings()[:4] == done
+    assert len(set(trainings())) == len(trainings()) == 8
+    assert second["verdict"]["verdict"] in ("better", "not distinguishable", "worse")
+
+
+@pytest.mark.usefixtures("study")
+def test_validate_takes_other_trials(capsys):
+    options = ["--n-validation-seeds", "1", "--n-validation-episodes", "2"]
+    assert run_command(["validate", "--study-name", "s", "--trials", "2", *options]) == 0
+    assert [finalist["trial"] for finalist in result()["validation"]["finalists"]] == [2]
+    assert run_command(["validate", "--study-name", "s", "--trials", "9"]) == 2
+    assert "no trial 9" in capsys.readouterr().err
+
+
+def test_export_writes_what_the_stock_zoo_trains_with(study, tmp_path):
+    assert run_command(["export", "--study-name", "s", "--trial", "1", "--output", "deep/out.yml"]) == 0
+    text = Path("deep/out.yml").read_text()
+    assert text.startswith("# dqn on CartPole-v1: trial 1 of study s (complete, score ")
+    assert yaml.safe_load(text)["CartPole-v1"] == study.trials[1].user_attrs["hyperparams"]
+    run([*RL_ZOO3, "--algo", "dqn", "--env", "CartPole-v1", "-conf", "deep/out.yml", "--eval-freq", "-1"], tmp_path)
+    assert (tmp_path / "logs" / "dqn" / "CartPole-v1_1" / "CartPole-v1.zip").exists()
+
+
+def test_replay_tells_what_differs(study, capsys):
+    trial = study.trials[1]
+    runs = trial.user_attrs["runs"]
+    runs[0]["returns"][2][0] += 1.0
+    study._storage.set_study_user_attr(study._study_id, "unused", 1)
+    altered = optuna.create_study(study_name="altered", storage=STORAGE, direction="maximize")
+    for key, value in study.user_attrs.items():
+        altered.set_user_attr(key, value)
+    trial.user_attrs = {**trial.user_attrs, "runs": runs}
+    altered.add_trial(trial)
+    assert run_command(["replay", "--study-name", "altered", "--trial", "0"]) == 1
+    printed = capsys.readouterr().out
+    assert "the evaluation after 45 environment steps had the returns" in printed
+    assert run_command(["replay", "--study-name", "s", "--trial", "1", "--seed", "5"]) == 0
+    assert "seed 5: score" in capsys.readouterr().out
+
+
+def test_a_stock_study_is_validated_and_exported_but_not_replayed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    zoo = ["--algo", "dqn", "--env", "CartPole-v1", "-n", "200", "--study-name", "stock", "--storage", "sqlite:///s.db"]
+    run([*RL_ZOO3, *zoo, "-optimize", "--n-trials", "2", "--no-optim-plots", "--pruner", "none"], tmp_path)
+    common = ["--study-name", "stock", "--storage", "sqlite:///s.db"]
+    named = [*common, "--algo", "dqn", "--env", "CartPole-v1", "-n", "200"]
+    assert run_command(["validate", *common]) == 2
+    assert "give its --algo and --env" in capsys.readouterr().err
+    options = ["--n-validation-seeds", "2", "--n-finalists", "1", "--n-validation-episodes", "2"]
+    assert run_command(["validate", *named, *options]) == 0
+    found = json.loads(Path("logs/dqn/stock/result.json").read_text())
+    assert len(found["validation"]["default"]["scores"]) == 2
+    assert run_command(["export", *named, "--trial", "0", "--output", "out.yml"]) == 0
+    params = optuna.load_study(study_name="stock", storage="sqlite:///s.db").trials[0].params
+    exported = yaml.safe_load(Path("out.yml").read_text())["CartPole-v1"]
+    assert exported["learning_rate"] == params["learning_rate"]
+    assert exported["batch_size"] == 2 ** params["batch_size_pow"]
+    assert run_command(["replay", *common]) == 2
+    assert "does not seed its trials" in capsys.readouterr().err
+
+
+def test_an_empty_study_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("logs").mkdir()
+    optuna.create_study(study_name="empty", storage=STORAGE)
+    for command in ("validate", "export"):
+        assert run_command([command, "--study-name", "empty", "--algo", "dqn", "--env", "CartPole-v1"]) == 2
+        error = capsys.readouterr().err
+        assert "no complete trial" in error
+        assert error.count("\n") == 1
+
+
+def test_a_storage_cannot_make_us_import_what_the_user_did_not_allow(study, capsys):
+    description = dict(study.user_attrs["sb3_hpo"])
+    description["configuration"] = {**description["configuration"], "env_wrapper": [{"subprocess.run": {"args": "ls"}}]}
+    study.set_user_attr("sb3_hpo", description)
+    assert run_command(["replay", "--study-name", "s"]) == 2
+    assert "names 'subprocess.run'" in capsys.readouterr().err
+    study.set_user_attr("sb3_hpo", {**description, "arguments": {**description["arguments"], "gym_packages": ["evil"]}})
+    assert run_command(["replay", "--study-name", "s"]) == 2
+    assert "imports evil" in capsys.readouterr().err

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
+from sb3_hpo.validation_plan import ValidationPlan
+
+FULL = ValidationPlan(n_finalists=3, n_selection_seeds=5, n_seeds=10)
+
+
+@pytest.mark.parametrize(
+    ("n_trainings", "expected"),
+    [
+        (100, FULL),
+        (35, FULL),
+        (30, ValidationPlan(3, 3, 10)),
+        (20, ValidationPlan(3, 2, 7)),
+        (12, ValidationPlan(3, 1, 4)),
+        (10, ValidationPlan(1, 0, 5)),
+        (3, ValidationPlan(1, 0, MIN_SEEDS_FOR_A_VERDICT)),
+        (0, ValidationPlan(1, 0, MIN_SEEDS_FOR_A_VERDICT)),
+    ],
+)
+def test_a_plan_is_cut_down_so_that_a_verdict_is_reached(n_trainings, expected):
+    assert FULL.within(n_trainings) == expected
+
+
+def test_the_default_alone_is_left_as_it_is():
+    alone = ValidationPlan(0, 0, 10)
+    assert alone.n_trainings == 10
+    assert alone.within(3) == alone
+
+
+@given(st.integers(1, 8), st.integers(0, 10), st.integers(1, 30), st.integers(0, 400))
+def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selection, n_seeds, n_trainings):
+    plan = ValidationPlan(n_finalists, n_selection, n_seeds)
+    cut = plan.within(n_trainings)
+    assert cut.n_finalists <= plan.n_finalists
+    assert cut.n_selection_seeds <= plan.n_selection_seeds
+    assert cut.n_seeds <= plan.n_seeds
+    if n_trainings >= 2 * MIN_SEEDS_FOR_A_VERDICT:
+        assert cut.n_trainings <= n_trainings
