@@ -91,9 +91,7 @@ class Judging:
             n_timesteps_spent=_n_timesteps(study) + n_timesteps_of_validation(self._storage, study.study_name),
             n_trials=TrialCounts.of(study),
             winner_params=_params_of(study, validation.winner.candidate.trial),
-            validation=dataclasses.replace(
-                validation, n_seeds_asked=self._settings.n_validation_seeds if n_runs else 0
-            ),
+            validation=dataclasses.replace(validation, n_seeds_asked=n_asked),
         )
 
     def _plan(self, study: optuna.Study, candidates: Sequence[Candidate], deadline: Deadline) -> ValidationPlan:

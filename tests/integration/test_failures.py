@@ -130,10 +130,14 @@ def test_trainings_stop_at_the_threshold_of_the_environment_and_resume_with_it(m
     assert run_command([*COMMON, *options, "--n-trials", "1", "--stop-at", "0.5"]) == 2
 
 
-def test_stopping_early_is_for_the_search_only():
+def test_stopping_early_is_for_the_search_only(capsys):
     options = ["--n-trials", "2", "--n-validation-seeds", "1", "--n-finalists", "1", "--stop-at", "1"]
     assert tune(*options, "--stop-after", "1", fault=None) == 0
     assert [run["n_timesteps"] for trial in trials() for run in trial.user_attrs[RUNS]] == [20, 20]
     validation = optuna.load_study(study_name="s-validation", storage="sqlite:///logs/sb3_hpo.db").trials
     assert all(trial.user_attrs["n_timesteps"] >= 60 for trial in validation)
     assert len(validation) == 2
+    capsys.readouterr()
+    assert run_command(["replay", "--study-name", "s", "--trial", "1", "--gym-packages", "tests.environments"]) == 0
+    # One evaluation of one episode, as the search did, and no more.
+    assert "all 1 returns are the same to the last digit" in capsys.readouterr().out
