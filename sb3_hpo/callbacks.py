@@ -131,7 +131,8 @@ class TrialEvalCallback(EvalCallback):
         super()._log_success_callback(locals_, globals_)
         self._episode_returns = locals_["episode_rewards"]
         self._episode_lengths = locals_["episode_lengths"]
-        if not is_finite(locals_["new_observations"]):
+        # The evaluation with masks has no other name for them.
+        if not is_finite(locals_.get("new_observations", locals_["observations"])):
             raise FloatingPointError(
                 f"NaN or infinite observations in the evaluation after {self.num_timesteps} environment steps"
             )
