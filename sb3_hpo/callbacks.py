@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 
+from sb3_hpo.finite import check_weights, is_finite
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -50,8 +52,8 @@ class TrialEvalCallback(EvalCallback):
         behind) the others *at the same evaluation*. A seed that does as the others did reports their mean all along,
         without the dip of an agent that has just begun, and at its end the value is the mean over the seeds
     :param is_reporting: whether evaluations are reported to the trial, and the trial asked whether to prune
-    :raises FloatingPointError: during training, if the mean return of an evaluation is NaN or infinite; Optuna
-        would take ``+inf`` for the best value of all
+    :raises FloatingPointError: during training, if at an evaluation the weights, an observation or the mean return are
+        NaN or infinite; Optuna would take ``+inf`` for the best value of all
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class TrialEvalCallback(EvalCallback):
         if self.eval_freq <= 0 or self.num_timesteps // self.eval_freq <= self._intervals_done:
             return True
         self._intervals_done = self.num_timesteps // self.eval_freq
+        check_weights(self.model)
         continue_training = self._evaluate()
         self._check_finite()
         if not self.is_reporting or self._is_past_the_end():
@@ -128,6 +131,11 @@ class TrialEvalCallback(EvalCallback):
         super()._log_success_callback(locals_, globals_)
         self._episode_returns = locals_["episode_rewards"]
         self._episode_lengths = locals_["episode_lengths"]
+        # The evaluation with masks has no other name for them.
+        if not is_finite(locals_.get("new_observations", locals_["observations"])):
+            raise FloatingPointError(
+                f"NaN or infinite observations in the evaluation after {self.num_timesteps} environment steps"
+            )
 
     def _is_past_the_end(self) -> bool:
         """Whether this evaluation falls into what a last rollout trains beyond the steps asked for.
@@ -140,7 +148,7 @@ class TrialEvalCallback(EvalCallback):
         if not math.isfinite(self.last_mean_reward):
             raise FloatingPointError(
                 f"the evaluation after {self.num_timesteps} environment steps has a mean return of "
-                f"{self.last_mean_reward}: look for NaN or infinite rewards, observations or weights"
+                f"{self.last_mean_reward}: NaN or infinite rewards"
             )
 
     def _expected_mean(self) -> float:

@@ -158,6 +158,13 @@ def _mapping(text: str) -> dict[str, Any]:
     return value
 
 
+def _stop_at(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     from sb3_hpo.scores import AGGREGATES, SCORES
     from sb3_hpo.settings import TuningSettings
@@ -179,6 +186,8 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
             "0 for no validation",
         ),
         ("--n-validation-episodes", int, "Deterministic episodes that judge one trained agent"),
+        ("--stop-after", int, "Evaluations in a row that must reach --stop-at"),
+        ("--no-improvement", int, "Evaluations without a new best after which a training of the search stops"),
         ("--max-consecutive-failures", int, "Failed trials in a row after which the study stops"),
     ):
         default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
@@ -191,6 +200,15 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
             metavar="YAML",
             help=f"Options of the {what} by Optuna's names, as YAML: '{example}'",
         )
+    group.add_argument(
+        "--stop-at",
+        type=_stop_at,
+        metavar="REWARD",
+        help="Mean return at which a training of the search stops, or 'threshold' for that of the environment",
+    )
+    group.add_argument(
+        "--save-models", action="store_true", help="Keep the best model of each finished trial in the study's folder"
+    )
     group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
 
 

@@ -83,6 +83,11 @@ class Display:
         self.line(f"validation: {candidate.name:<10} mean return {score:8.1f}")
         self._advance("trainings")
 
+    def run_failed(self, candidate: Candidate, reason: str) -> None:
+        """Tell that a training of the validation failed, which ends it for the candidate."""
+        self.line(f"validation: {candidate.name:<10} failed    {reason}", "red")
+        self._advance("trainings")
+
     def result(self, result: TuningResult) -> None:
         """Show the table of candidates and the verdict."""
         table = Table(title="Trained again on fresh seeds", title_justify="left")
@@ -100,7 +105,7 @@ class Display:
         self._console.print()
         self._console.print(table)
         missing = result.validation.n_seeds_asked - len(result.validation.seeds)
-        if missing > 0:
+        if missing > 0 and result.validation.default.failure is None:
             self.line(f"{missing} of {count(result.validation.n_seeds_asked, 'validation seed')} not reached in time.")
         self.line(result.verdict(), "bold")
 
@@ -151,5 +156,5 @@ def _row(validated: Validated) -> tuple[str, ...]:
         interval,
         " ".join(f"{score:.0f}" for score in validated.scores),
         " ".join(f"{score:.0f}" for score in validated.selection_scores)
-        + (" stopped" if validated.is_eliminated else ""),
+        + (" failed" if validated.failure is not None else " stopped" if validated.is_eliminated else ""),
     )

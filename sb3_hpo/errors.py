@@ -25,6 +25,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def failure_in_one_line(error: BaseException) -> str:
+    """What an error is and says, on one line, as it is kept with a trial that failed."""
+    return f"{type(error).__name__}: {one_line(error)}"
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the known ones, with the nearest known name where there is one.
 

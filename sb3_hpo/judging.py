@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from sb3_hpo.objective import RUNS
+from sb3_hpo.objective import RUNS, seconds_of_whole_training
 from sb3_hpo.result import TuningResult
 from sb3_hpo.search import TrialCounts
 from sb3_hpo.seeds import selection_seeds, validation_seeds
@@ -81,6 +81,7 @@ class Judging:
             deadline,
             self._display.run_finished,
             choosing,
+            on_failure=self._display.run_failed,
         )
         return TuningResult(
             study_name=study.study_name,
@@ -90,9 +91,7 @@ class Judging:
             n_timesteps_spent=_n_timesteps(study) + n_timesteps_of_validation(self._storage, study.study_name),
             n_trials=TrialCounts.of(study),
             winner_params=_params_of(study, validation.winner.candidate.trial),
-            validation=dataclasses.replace(
-                validation, n_seeds_asked=self._settings.n_validation_seeds if n_runs else 0
-            ),
+            validation=dataclasses.replace(validation, n_seeds_asked=n_asked),
         )
 
     def _plan(self, study: optuna.Study, candidates: Sequence[Candidate], deadline: Deadline) -> ValidationPlan:
@@ -129,9 +128,9 @@ def _announcement(plan: ValidationPlan) -> str:
 
 
 def seconds_per_training(study: optuna.Study) -> float | None:
-    """What a training of the study took on average; None where none was completed."""
+    """What a whole training of the study takes on average; None where none was completed."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    seconds = [run["seconds"] for trial in trials for run in trial.user_attrs.get(RUNS, [])]
+    seconds = [seconds_of_whole_training(run) for trial in trials for run in trial.user_attrs.get(RUNS, [])]
     return sum(seconds) / len(seconds) if seconds else None
 
 

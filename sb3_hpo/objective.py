@@ -13,9 +13,12 @@ import optuna
 
 from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import merge, to_zoo
-from sb3_hpo.errors import one_line
+from sb3_hpo.early_stopping import EarlyStopping
+from sb3_hpo.errors import failure_in_one_line
 from sb3_hpo.evaluation import eval_callback_class
+from sb3_hpo.finite import learn_finite
 from sb3_hpo.pruners import compares_seeds
+from sb3_hpo.saved_models import SaveVecNormalizeCallback, trial_models
 from sb3_hpo.scores import SCORES, carry_forward, score_curves
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
@@ -34,7 +37,11 @@ if TYPE_CHECKING:
 HYPERPARAMS = "hyperparams"
 """Trial attribute: the whole configuration, in the zoo's notation."""
 RUNS = "runs"
-"""Trial attribute: a mapping for each training: its seeds, steps, seconds and the returns of each evaluation."""
+"""Trial attribute: a mapping for each training: its seeds, steps, seconds and the returns of each evaluation.
+
+Where a training came to its end, ``n_evaluations`` says how many evaluations its whole length has; where it was stopped
+early, ``stopped_early`` says why.
+"""
 FAILURE = "failure"
 """Trial attribute: why a trial failed, in one line."""
 TRACEBACK = "traceback"
@@ -58,6 +65,7 @@ class Objective:
     :param settings: evaluations, episodes, environments of an evaluation, and how they are scored
     :param tuning_seeds: seeds to train on, in order
     :param interrupted: asked at every step whether to give the trial up
+    :param models_folder: folder that keeps the best model of each finished trial; None to keep none
     """
 
     def __init__(
@@ -67,12 +75,14 @@ class Objective:
         settings: TuningSettings,
         tuning_seeds: Sequence[int],
         interrupted: Callable[[], bool] = lambda: False,
+        models_folder: Path | None = None,
     ) -> None:
         self._task = task
         self._search_space = search_space
         self._settings = settings
         self._tuning_seeds = list(tuning_seeds)
         self._interrupted = interrupted
+        self._models_folder = models_folder
         self._compares_seeds = compares_seeds(settings.pruner, settings.pruner_kwargs)
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -82,18 +92,21 @@ class Objective:
         :raises TrialInterruptedError: if it was stopped from outside
         """
         try:
-            return self._score(trial)
+            with trial_models(
+                trial.number, self._tuning_seeds, kept_in=self._models_folder, saved_in=self._log_folder(trial)
+            ) as folders:
+                return self._score(trial, folders)
         except optuna.TrialPruned:
             raise
         except KeyboardInterrupt:
             trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
             raise
         except Exception as error:
-            trial.set_user_attr(FAILURE, f"{type(error).__name__}: {one_line(error)}")
+            trial.set_user_attr(FAILURE, failure_in_one_line(error))
             trial.set_user_attr(TRACEBACK, traceback.format_exc())
             raise
 
-    def _score(self, trial: optuna.Trial) -> float:
+    def _score(self, trial: optuna.Trial, folders: Mapping[int, str | None]) -> float:
         params = self._search_space.suggest(trial)
         configuration = configuration_of(self._task, self._search_space, params)
         trial.set_user_attr(HYPERPARAMS, to_zoo(configuration))
@@ -103,37 +116,43 @@ class Objective:
             run = {"seed": seed, "eval_env_seed": evaluation_seed(seed)}
             runs.append(run)
             try:
-                self._train(trial, training, run, runs)
+                self._train(trial, training, runs, folders[seed])
             finally:
                 trial.set_user_attr(RUNS, runs)
             if self._compares_seeds:
                 _report_score(trial, run, index, self._settings.score)
         return score_curves(learning_curves(runs), self._settings.score, self._settings.aggregate)
 
-    def _train(self, trial: optuna.Trial, training: Training, run: dict[str, Any], runs: list[dict[str, Any]]) -> None:
-        settings = self._settings
+    def _train(
+        self, trial: optuna.Trial, training: Training, runs: Sequence[dict[str, Any]], folder: str | None
+    ) -> None:
+        settings, run = self._settings, runs[-1]
         start = time.monotonic()
+        eval_freq = max(1, training.n_timesteps // settings.n_evaluations)
+        early_stopping = EarlyStopping.of(settings)
         with contextlib.ExitStack() as environments:
             model = training.create_model(run["seed"])
             environments.callback(close_environments, model)
             eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
             environments.callback(eval_env.close)
-            log_path = self._log_path(trial, run["seed"])
             evaluation = eval_callback_class(model)(
                 eval_env,
                 trial,
-                best_model_save_path=log_path,
-                log_path=log_path,
+                best_model_save_path=folder,
+                log_path=None if settings.optimization_log_path is None else folder,
                 n_eval_episodes=settings.n_eval_episodes,
-                eval_freq=max(1, training.n_timesteps // settings.n_evaluations),
+                eval_freq=eval_freq,
                 deterministic=self._task.deterministic_eval,
+                callback_on_new_best=None if folder is None else SaveVecNormalizeCallback(folder),
+                callback_after_eval=early_stopping.after_eval,
                 step_offset=(len(runs) - 1) * training.n_timesteps,
                 earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
                 is_reporting=not self._compares_seeds,
             )
+            early_stopping.attach(evaluation)
             interruption = InterruptionCallback(self._interrupted)
             try:
-                training.learn(model, [interruption, evaluation])
+                learn_finite(training, model, [interruption, evaluation])
             finally:
                 run["n_timesteps"] = model.num_timesteps
                 run["timesteps"] = evaluation.evaluations_timesteps
@@ -145,12 +164,14 @@ class Objective:
             raise optuna.TrialPruned(f"pruned after {evaluation.num_timesteps} environment steps")
         if not run["returns"]:
             raise RuntimeError("the training ended before its first evaluation")
+        run["n_evaluations"] = training.n_timesteps // eval_freq
+        if early_stopping.reason is not None:
+            run["stopped_early"] = early_stopping.reason
 
-    def _log_path(self, trial: optuna.Trial, seed: int) -> str | None:
+    def _log_folder(self, trial: optuna.Trial) -> Path | None:
         if self._settings.optimization_log_path is None:
             return None
-        folder = Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
-        return str(folder if len(self._tuning_seeds) == 1 else folder / f"seed_{seed}")
+        return Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
 
 
 def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: str) -> None:
@@ -184,9 +205,20 @@ def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]
 def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Mean returns of a trial's evaluations, shape ``(n_seeds, n_evaluations)``, from its attribute ``runs``.
 
-    A training that ended early keeps its last value to the end.
+    A training that ended early keeps its last value to the end of its whole length.
     """
-    return carry_forward([[float(np.mean(returns)) for returns in run["returns"]] for run in runs])
+    curves = [[float(np.mean(returns)) for returns in run["returns"]] for run in runs]
+    return carry_forward(curves, max(run.get("n_evaluations", 0) for run in runs))
+
+
+def seconds_of_whole_training(run: Mapping[str, Any]) -> float:
+    """Seconds that a training takes without early stopping: validation trains the whole length.
+
+    :param run: one element of the attribute ``runs``
+    """
+    seconds = float(run["seconds"])
+    n_done, n_evaluations = len(run.get("returns", [])), run.get("n_evaluations", 0)
+    return seconds * max(1.0, n_evaluations / n_done) if n_done else seconds
 
 
 def close_environments(model: BaseAlgorithm) -> None:

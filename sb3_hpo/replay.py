@@ -74,6 +74,9 @@ def replay_settings(description: StudyDescription, n_seeds: int) -> TuningSettin
         n_eval_envs=description.n_eval_envs,
         score=description.score,
         aggregate=description.aggregate,
+        stop_at=description.stop_at,
+        stop_after=description.stop_after,
+        no_improvement=description.no_improvement,
     )
 
 

@@ -136,11 +136,26 @@ class TuningResult:
             for validated in self.validation.ranking
             if validated.iqm is not None
         )
+        lines.extend(
+            f"{validated.candidate.name}: failed in validation ({validated.failure})."
+            for validated in self.validation.ranking
+            if validated.failure is not None
+        )
         return [*lines, f"Train with it: {self.training_command(folder)}"]
 
 
 def _without_comparison(validation: Validation) -> str:
-    winner = validation.winner
+    winner, default = validation.winner, validation.default
+    if default.failure is not None:
+        kept = (
+            "every finalist failed too: nothing here can be recommended, and the default configuration is kept"
+            if winner.candidate.is_default
+            else f"{winner.candidate.name}, the finalist that it was to be compared with, is kept: expect less than in "
+            "the search"
+        )
+        return f"No comparison: a training of the default configuration failed ({default.failure}); {kept}."
+    if len(validation.ranking) > 1 and all(v.failure is not None for v in validation.ranking if v is not default):
+        return "No comparison: every finalist failed when it was trained on fresh seeds: keep the default."
     if winner.candidate.score is None and winner.iqm is None:
         return "No trial was completed, so there is nothing to say about the default configuration but that it is kept."
     if winner.candidate.is_default and all(v.candidate.is_default for v in validation.ranking):
@@ -170,6 +185,7 @@ def _scores_json(validated: Validated) -> dict[str, Any]:
         "scores": validated.scores,
         "iqm": validated.iqm,
         "ci95": None if validated.ci95 is None else list(validated.ci95),
+        "failure": validated.failure,
     }
 
 

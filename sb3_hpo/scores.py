@@ -20,13 +20,14 @@ MIN_LAST_EVALUATIONS = 3
 LOWER_QUANTILE = 0.25
 
 
-def carry_forward(curves: Sequence[Sequence[float]]) -> FloatArray:
+def carry_forward(curves: Sequence[Sequence[float]], n_evaluations: int = 0) -> FloatArray:
     """Curves of different lengths as one array: a shorter one keeps its last value to the end.
 
     :param curves: mean evaluation returns, one sequence per seed, none of them empty
-    :return: shape ``(n_seeds, n_evaluations)``
+    :param n_evaluations: evaluations of a whole training, where all curves may have ended before
+    :return: shape ``(n_seeds, n_evaluations)``, or as long as the longest curve where that is more
     """
-    longest = max(len(curve) for curve in curves)
+    longest = max(n_evaluations, *(len(curve) for curve in curves))
     return np.asarray([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves], dtype=np.float64)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.objective import FAILURE, RUNS, TRACEBACK, Objective, was_interrupted
+from sb3_hpo.objective import FAILURE, RUNS, TRACEBACK, Objective, seconds_of_whole_training, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ class SearchClock:
         """Set aside as much time as validation takes if its trainings take as long as those of this trial."""
         runs = trial.user_attrs.get(RUNS, [])
         if trial.state == TrialState.COMPLETE and runs:
-            longest = max(run["seconds"] for run in runs)
+            longest = max(seconds_of_whole_training(run) for run in runs)
             self._reserve = min(self._longest_reserve, self._n_trainings * longest)
 
 

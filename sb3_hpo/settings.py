@@ -19,6 +19,9 @@ EXHAUSTIVE_SAMPLERS = ("grid", "brute-force")
 MAX_POINTS = 1_000
 """Largest number of points that these try without another bound, or a yes to it."""
 
+THRESHOLD = "threshold"
+"""``stop_at``: where the environment's own ``reward_threshold`` is reached."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TuningSettings:
@@ -47,6 +50,12 @@ class TuningSettings:
     :param score: what a learning curve is worth: a name of :data:`sb3_hpo.scores.SCORES`
     :param aggregate: what the scores of the tuning seeds are worth together: a name of
         :data:`sb3_hpo.scores.AGGREGATES`
+    :param stop_at: mean return at which a training of the search stops: a number, or :data:`THRESHOLD` for the
+        ``reward_threshold`` of the environment; None for none. Validation trains the whole length, as the zoo will
+    :param stop_after: evaluations in a row that must reach it
+    :param no_improvement: evaluations without a new best mean return after which a training of the search stops;
+        None to train on
+    :param save_models: whether the best model of each finished trial is kept in the study's folder
     :param n_finalists: trials that are trained again, one of them to be compared with the default
     :param n_validation_seeds: seeds, never seen by the search, that the best finalist and the default are trained
         on; half as many others choose the best finalist; 0 leaves validation out
@@ -77,6 +86,10 @@ class TuningSettings:
     n_startup_trials: int = 10
     score: str = "mean-last"
     aggregate: str = "iqm"
+    stop_at: float | str | None = None
+    stop_after: int = 3
+    no_improvement: int | None = None
+    save_models: bool = False
     n_finalists: int = 3
     n_validation_seeds: int = 10
     n_validation_episodes: int = 20
@@ -96,6 +109,7 @@ class TuningSettings:
             _check_minimum(name, getattr(self, name), 0)
         if self.timeout is not None and not (math.isfinite(self.timeout) and self.timeout > 0):
             raise UserError(f"timeout is {self.timeout!r}, it must be a number of seconds above 0")
+        _check_stop_at(self.stop_at)
         check_name("score", self.score, SCORES)
         check_name("aggregate", self.aggregate, AGGREGATES)
 
@@ -146,6 +160,8 @@ _AT_LEAST_ONE = (
     "n_eval_envs",
     "n_finalists",
     "n_validation_episodes",
+    "stop_after",
+    "no_improvement",
     "max_consecutive_failures",
 )
 _AT_LEAST_ZERO = ("n_startup_trials", "n_validation_seeds", "seed")
@@ -160,14 +176,23 @@ _ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def _check_type(name: str, value: object, annotation: str) -> None:
-    expected, _, optional = annotation.partition(" | ")
-    if value is None and optional:
+    expected = annotation.split(" | ")
+    if value is None and "None" in expected:
         return
-    types, kind = _ACCEPTED[expected]
+    accepted = [_ACCEPTED[name] for name in expected if name != "None"]
+    types = tuple(one for kinds, _ in accepted for one in kinds)
+    kind = " or ".join(words for _, words in accepted)
     if (isinstance(value, bool) and bool not in types) or not isinstance(value, types):
         raise UserError(f"{name} is {value!r}, it must be {kind}")
     if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
         raise UserError(f"{name} is {value!r}, its keys must be text")
+
+
+def _check_stop_at(value: float | str | None) -> None:
+    if value is None or value == THRESHOLD:
+        return
+    if isinstance(value, str) or not math.isfinite(value):
+        raise UserError(f"stop_at is {value!r}, it must be a mean return, or {THRESHOLD!r} for that of the environment")
 
 
 def _check_minimum(name: str, value: int | None, minimum: int) -> None:

@@ -64,6 +64,9 @@ class StudyDescription:
     :param search_space: what is sampled, as the content of a search-space file; None if it has no notation
     :param score: what the learning curve of a training is worth
     :param aggregate: what the scores of a trial's trainings are worth together
+    :param stop_at: mean return at which a training stops early; None for none
+    :param stop_after: evaluations in a row that must reach it
+    :param no_improvement: evaluations without a new best after which a training stops early; None for none
     :param version: version of sb3-hpo that made the study
     :param command: command that made the study
     """
@@ -81,6 +84,9 @@ class StudyDescription:
     search_space: dict[str, Any] | None
     score: str
     aggregate: str
+    stop_at: float | None
+    stop_after: int
+    no_improvement: int | None
     version: str
     command: str
 
@@ -98,6 +104,9 @@ class StudyDescription:
             "n_eval_envs",
             "score",
             "aggregate",
+            "stop_at",
+            "stop_after",
+            "no_improvement",
             "arguments",
         ):
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -159,6 +168,9 @@ def describe(task: Task, space: SearchSpace, settings: TuningSettings) -> StudyD
         version=__version__,
         score=settings.score,
         aggregate=settings.aggregate,
+        stop_at=None if settings.stop_at is None else float(settings.stop_at),
+        stop_after=settings.stop_after,
+        no_improvement=settings.no_improvement,
         command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
     )
 
@@ -176,6 +188,9 @@ def stored_choices(storage: BaseStorage, study_name: str | None) -> dict[str, An
         "n_eval_envs": description.n_eval_envs,
         "score": description.score,
         "aggregate": description.aggregate,
+        "stop_at": description.stop_at,
+        "stop_after": description.stop_after,
+        "no_improvement": description.no_improvement,
     }
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from sb3_hpo.study import StudyDescription
     from sb3_hpo.task import Task
 
+MODELS_FOLDER = "models"
+"""Folder, in that of the study, of the best model of each finished trial."""
+
 
 class Tuning:
     """Tunes a task: searches, validates the finalists, writes the result into the study's folder.
@@ -113,6 +116,7 @@ class Tuning:
             settings,
             description.tuning_seeds,
             interrupted=lambda: stop.is_pending or clock.is_over,
+            models_folder=self._folder / MODELS_FOLDER if settings.save_models else None,
         )
         display.line(
             f"study {self._study_name}: {_bounds(settings, description.n_timesteps)}; "

@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +26,20 @@ from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.comparison import Comparison, Verdict, compare
 from sb3_hpo.configuration import from_zoo, merge, to_zoo
 from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE, level, survivors
+from sb3_hpo.errors import failure_in_one_line
 from sb3_hpo.evaluation import evaluate_agent
 from sb3_hpo.finalists import choose_finalists
+from sb3_hpo.finite import learn_finite
 from sb3_hpo.interruption import Deadline
 from sb3_hpo.intervals import bootstrap_interval
-from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError, close_environments, configuration_of
+from sb3_hpo.objective import (
+    FAILURE,
+    HYPERPARAMS,
+    TRACEBACK,
+    TrialInterruptedError,
+    close_environments,
+    configuration_of,
+)
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator, evaluation_seed
 from sb3_hpo.study import VALIDATION_SUFFIX
@@ -99,6 +109,7 @@ class Validated:
     :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
     :param selection_scores: scores on the first selection seeds, as far as it came; empty for the default
     :param is_eliminated: whether it was stopped for being clearly worse than another finalist
+    :param failure: why one of its trainings failed, in one line: it cannot win; None if none did
     """
 
     candidate: Candidate
@@ -107,6 +118,7 @@ class Validated:
     ci95: tuple[float, float] | None
     selection_scores: list[float] = dataclasses.field(default_factory=list)
     is_eliminated: bool = False
+    failure: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +143,8 @@ class Validation:
     def winner(self) -> Validated:
         """The configuration to train with: the chosen finalist if it is better than the default, else the default.
 
-        Where nothing was validated, the best score of the search.
+        Where nothing was validated, the best score of the search; where the default failed, the chosen finalist; and
+        where every one failed, the default for want of anything else.
         """
         return self.ranking[0]
 
@@ -221,11 +234,15 @@ def validate(
     on_run: Callable[[Candidate, float], None],
     selection_seeds: Sequence[int] = (),
     train: Callable[..., tuple[float, int]] | None = None,
+    on_failure: Callable[[Candidate, str], None] = lambda candidate, reason: None,
 ) -> Validation:
     """Choose the best finalist, and compare it with the default, until done or until time or a signal ends it.
 
     What was trained before, by this command or another one, is not trained again. What another worker is training is
     left to it as long as there is something else to train.
+
+    A finalist of which a training fails is out, and the next best one takes its place; if the default fails there is
+    nothing to compare with, and validation ends. What failed is tried again by the next command.
 
     :param candidates: the default, and the finalists, the most promising one first
     :param seeds: validation seeds: they judge the chosen finalist and the default
@@ -234,13 +251,14 @@ def validate(
     :param selection_seeds: seeds that choose among the finalists; they get the share of the time that is theirs.
         Without them the first finalist is chosen
     :param train: what trains; :func:`train_and_evaluate` unless a benchmark puts a table of scores in its place
+    :param on_failure: called after a training that failed with its candidate and the reason
     """
 
     def interrupted() -> bool:
         return stop.is_pending or deadline.is_over
 
     study = _open_study(storage, study_name)
-    trainings = _Trainings(study, task, n_episodes, interrupted, on_run, train or train_and_evaluate)
+    trainings = _Trainings(study, task, n_episodes, interrupted, on_run, train or train_and_evaluate, on_failure)
     finalists = [candidate for candidate in candidates if not candidate.is_default]
     default = next(candidate for candidate in candidates if candidate.is_default)
     selection = _Selection(finalists)
@@ -248,9 +266,17 @@ def validate(
         share = _share_of_selection(len(finalists), len(selection_seeds), len(seeds))
         left = deadline.seconds_left
         selection.run(trainings, selection_seeds, Deadline(None if left is None else share * left))
-    compared = [default, *selection.ranking[:1]]
-    trainings.complete([(candidate, seed) for seed in seeds for candidate in compared])
+    _judge(trainings, default, selection, seeds)
     return _summarize(trainings, default, selection, seeds)
+
+
+def _judge(trainings: _Trainings, default: Candidate, selection: _Selection, seeds: Sequence[int]) -> None:
+    """Train the best finalist and the default on validation seeds; the next finalist where the best one fails."""
+    while True:
+        compared = [default, *selection.ranking[:1]]
+        trainings.complete([(candidate, seed) for seed in seeds for candidate in compared])
+        if trainings.failure(default) is not None or not selection.drop_failed(trainings):
+            return
 
 
 def n_timesteps_of_validation(storage: BaseStorage, study_name: str) -> int:
@@ -274,6 +300,7 @@ def train_and_evaluate(
     :param configuration: the whole configuration, in the zoo's notation
     :return: mean return of the episodes, and environment steps trained
     :raises TrialInterruptedError: if it was stopped from outside
+    :raises FloatingPointError: if rewards, observations, weights or the returns are NaN or infinite
     """
     training = task.prepare(from_zoo(configuration))
     interruption = InterruptionCallback(interrupted)
@@ -282,7 +309,7 @@ def train_and_evaluate(
         environments.callback(close_environments, model)
         eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, MAX_EVAL_ENVS))
         environments.callback(eval_env.close)
-        training.learn(model, [interruption])
+        learn_finite(training, model, [interruption])
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
         if model.get_vec_normalize_env() is not None and model.env is not None:
@@ -318,6 +345,7 @@ class _Trainings:
         interrupted: Callable[[], bool],
         on_run: Callable[[Candidate, float], None],
         train: Callable[..., tuple[float, int]],
+        on_failure: Callable[[Candidate, str], None],
     ) -> None:
         self._study = study
         self._train = train
@@ -325,12 +353,15 @@ class _Trainings:
         self._n_episodes = n_episodes
         self._interrupted = interrupted
         self._on_run = on_run
+        self._on_failure = on_failure
+        self._failures: dict[str, str] = {}
         self._known = self._read((TrialState.COMPLETE,))
 
     def complete(self, pairs: Sequence[tuple[Candidate, int]], deadline: Deadline | None = None) -> bool:
         """Train all these candidates with these seeds, in this order; False if it was stopped before the end.
 
-        Those that another worker is training come last; they may be done by then, or the worker may be dead.
+        It stops at the first failure too, with the reason in :meth:`failure`. Those that another worker is training
+        come last; they may be done by then, or the worker may be dead.
 
         :param deadline: no training begins after it
         """
@@ -344,6 +375,10 @@ class _Trainings:
             self._known[candidate.fingerprint, seed] = score
             self._on_run(candidate, score)
         return True
+
+    def failure(self, candidate: Candidate) -> str | None:
+        """Why a training of a candidate failed; None if none did."""
+        return self._failures.get(candidate.fingerprint)
 
     def scores(self, candidate: Candidate, seeds: Sequence[int]) -> list[float]:
         """The scores of a candidate on these seeds, up to the first one that is missing."""
@@ -388,12 +423,22 @@ class _Trainings:
         except TrialInterruptedError:
             study.tell(trial, state=TrialState.FAIL)
             return None
+        except Exception as error:
+            self._fail(trial, candidate, f"seed {seed}: {failure_in_one_line(error)}")
+            return None
         except BaseException:
             study.tell(trial, state=TrialState.FAIL)
             raise
         trial.set_user_attr(N_TIMESTEPS, n_timesteps)
         study.tell(trial, score)
         return score
+
+    def _fail(self, trial: optuna.Trial, candidate: Candidate, reason: str) -> None:
+        trial.set_user_attr(FAILURE, reason)
+        trial.set_user_attr(TRACEBACK, traceback.format_exc())
+        self._study.tell(trial, state=TrialState.FAIL)
+        self._failures[candidate.fingerprint] = reason
+        self._on_failure(candidate, reason)
 
 
 class _Selection:
@@ -403,11 +448,25 @@ class _Selection:
         self.seeds: list[int] = []
         self._running = list(finalists)
         self._eliminated: list[Candidate] = []
+        self._failed: list[Candidate] = []
 
     @property
     def ranking(self) -> list[Candidate]:
-        """The finalists from the best to the worst; those that were eliminated early come last."""
+        """The finalists that did not fail, from the best to the worst; those that were eliminated early come last."""
         return [*self._running, *self._eliminated]
+
+    @property
+    def failed(self) -> list[Candidate]:
+        """The finalists of which a training failed."""
+        return self._failed
+
+    def drop_failed(self, trainings: _Trainings) -> bool:
+        """Take those that failed out of the ranking; False if there are none."""
+        failed = [candidate for candidate in self.ranking if trainings.failure(candidate) is not None]
+        self._running = [candidate for candidate in self._running if candidate not in failed]
+        self._eliminated = [candidate for candidate in self._eliminated if candidate not in failed]
+        self._failed += failed
+        return bool(failed)
 
     def is_eliminated(self, candidate: Candidate) -> bool:
         """Whether a finalist was stopped."""
@@ -418,6 +477,10 @@ class _Selection:
         for n_seeds in range(min(MIN_SEEDS_TO_ELIMINATE, len(seeds)), len(seeds) + 1):
             so_far = seeds[:n_seeds]
             is_complete = trainings.complete([(c, seed) for seed in so_far for c in self._running], deadline)
+            while not is_complete and self.drop_failed(trainings):
+                is_complete = trainings.complete([(c, seed) for seed in so_far for c in self._running], deadline)
+            if not self._running:
+                return
             n_done = min(len(trainings.scores(candidate, so_far)) for candidate in self._running)
             self.seeds = list(seeds[:n_done])
             if self.seeds:
@@ -443,16 +506,26 @@ def _summarize(trainings: _Trainings, default: Candidate, selection: _Selection,
     done = list(seeds[:n_done])
     validated = [_with_interval(candidate, trainings.scores(candidate, done)) for candidate in compared]
     validated.extend(Validated(candidate, [], None, None) for candidate in selection.ranking[1:])
+    validated.extend(Validated(candidate, [], None, None) for candidate in selection.failed)
     validated = [_with_selection(v, selection, trainings) for v in validated]
     comparison = None
+    if trainings.failure(default) is not None:
+        # Stable: the chosen finalist comes first, and the default before those that failed as it did.
+        validated.sort(key=lambda v: v.failure is not None)
+        return Validation(done, len(seeds), validated, None, selection.seeds)
     if len(compared) > 1 and done:
         comparison = compare(validated[1].scores, validated[0].scores, bootstrap_generator(0))
         if comparison.verdict == "better":
             validated[:2] = reversed(validated[:2])
     elif not done:
         # Stable, and the default is first: in a tie it stays ahead of what would replace it.
-        validated.sort(key=lambda v: -math.inf if v.candidate.score is None else v.candidate.score, reverse=True)
+        validated.sort(key=_rank_without_validation, reverse=True)
     return Validation(done, len(seeds), validated, comparison, selection.seeds)
+
+
+def _rank_without_validation(validated: Validated) -> tuple[bool, float]:
+    score = validated.candidate.score
+    return validated.failure is None, -math.inf if score is None else score
 
 
 def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
@@ -465,10 +538,12 @@ def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
 
 def _with_selection(validated: Validated, selection: _Selection, trainings: _Trainings) -> Validated:
     candidate = validated.candidate
+    failure = trainings.failure(candidate)
     if candidate.is_default:
-        return validated
+        return dataclasses.replace(validated, failure=failure)
     return dataclasses.replace(
         validated,
+        failure=failure,
         selection_scores=trainings.scores(candidate, selection.seeds),
         is_eliminated=selection.is_eliminated(candidate),
     )

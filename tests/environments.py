@@ -5,6 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.classic_control import CartPoleEnv
 from sb3_contrib.common.envs import InvalidActionEnvDiscrete
 from stable_baselines3.common.envs import BitFlippingEnv
 
@@ -30,6 +31,37 @@ class ImageEnv(gym.Env):
         return np.full((36, 36, 1), 200 * self._bright, dtype=np.uint8)
 
 
+class FaultyCartPole(CartPoleEnv):
+    """CartPole that breaks where it is asked to; evaluation environments are not.
+
+    :param fault: what breaks at the tenth step of an environment
+    :param every: which of the environments made are broken: every second one for 2
+    :param healthy: environments, the first ones, that are not
+    """
+
+    n_made = 0
+
+    def __init__(self, fault=None, every=1, healthy=0):
+        super().__init__()
+        self.fault = None
+        self.n_left = 10
+        if fault is not None:
+            FaultyCartPole.n_made += 1
+            if self.n_made > healthy and self.n_made % every == 0:
+                self.fault = fault
+
+    def step(self, action):
+        observation, reward, *rest = super().step(action)
+        self.n_left -= 1
+        if self.n_left < 0 and self.fault == "raise":
+            raise OSError("the simulator broke down")
+        if self.n_left < 0 and self.fault == "nan observation":
+            observation = np.full_like(observation, np.nan)
+        if self.n_left < 0 and self.fault is not None and self.fault.endswith("reward"):
+            reward = float(self.fault.split()[0])
+        return observation, reward, *rest
+
+
 def _register(env_id: str, entry_point: object, **kwargs: object) -> None:
     if env_id not in gym.registry:
         gym.register(env_id, entry_point=entry_point, **kwargs)
@@ -39,3 +71,4 @@ _register("Goal-v0", lambda: BitFlippingEnv(n_bits=3, continuous=True, max_steps
 _register("Masked-v0", lambda: InvalidActionEnvDiscrete(dim=4, n_invalid_actions=2, ep_length=10))
 _register("Image-v0", ImageEnv, max_episode_steps=10)
 _register("Dict-v0", lambda: BitFlippingEnv(n_bits=3, max_steps=10), max_episode_steps=10)
+_register("Faulty-v0", FaultyCartPole, max_episode_steps=30)

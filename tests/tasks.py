@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium as gym
+import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from stable_baselines3 import A2C
 from stable_baselines3.common.env_util import make_vec_env
@@ -111,6 +112,47 @@ class FailingStep(gym.Wrapper):
         if self.n_left < 0:
             raise OSError("the simulator\nbroke down")
         return super().step(action)
+
+
+class Faulty(gym.Wrapper):
+    """An environment that gives one value that is no number, at one step.
+
+    :param fault: ``nan observation``, ``inf observation``, ``nan reward``, ``inf reward``, or ``nan at the end``: the
+        last observation of an episode, at that step or after it
+    """
+
+    def __init__(self, env: gym.Env, fault: str, step: int) -> None:
+        super().__init__(env)
+        self.fault = fault
+        self.n_left = step
+
+    def step(self, action: Any) -> Any:
+        observation, reward, terminated, truncated, info = super().step(action)
+        self.n_left -= 1
+        value, _, what = self.fault.partition(" ")
+        if self.n_left == 0 and what == "observation":
+            observation = observation * np.float32(value)
+        if self.n_left == 0 and what == "reward":
+            reward = float(value)
+        if self.n_left <= 0 and what == "at the end" and (terminated or truncated):
+            observation = np.full_like(observation, np.nan)
+        return observation, reward, terminated, truncated, info
+
+
+class ScriptedReturns(gym.Env):
+    """CartPole's spaces, and episodes of one step whose returns are given."""
+
+    observation_space = gym.spaces.Box(-1.0, 1.0, (4,), np.float32)
+    action_space = gym.spaces.Discrete(2)
+
+    def __init__(self, returns: Iterator[float]) -> None:
+        self.returns = returns
+
+    def reset(self, **kwargs: Any) -> Any:
+        return np.zeros(4, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return np.zeros(4, np.float32), next(self.returns), True, False, {}
 
 
 def record_predictions(monkeypatch: pytest.MonkeyPatch) -> list[bool]:

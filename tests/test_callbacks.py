@@ -13,7 +13,7 @@ from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback, StopTrainingOnRewardThreshold
 
 from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
-from tests.tasks import cartpole
+from tests.tasks import Faulty, cartpole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -222,6 +222,14 @@ def test_return_that_is_no_number_is_an_error_and_is_not_reported(study: optuna.
         cartpole(1, 1, lambda env: ConstantReward(env, reward)), study.ask(), n_eval_episodes=1, eval_freq=50
     )
     with pytest.raises(FloatingPointError, match=f"after 50 environment steps has a mean return of {reward}"):
+        create_model().learn(320, callback=callback)
+    assert study.trials[0].intermediate_values == {}
+
+
+def test_observation_of_an_evaluation_that_is_no_number_is_an_error(study: optuna.Study) -> None:
+    env = cartpole(1, 1, lambda env: Faulty(env, "nan observation", 3))
+    callback = TrialEvalCallback(env, study.ask(), n_eval_episodes=1, eval_freq=50)
+    with pytest.raises(FloatingPointError, match="observations in the evaluation after 50 environment steps"):
         create_model().learn(320, callback=callback)
     assert study.trials[0].intermediate_values == {}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,16 @@ ONE_SEED = create_result(
 NOT_VALIDATED = create_result(validated(None), default(None), seeds=[])
 NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
 ONLY_DEFAULT = create_result(default(50))
+FAILURE = "seed 4: OSError: broken"
+
+
+def failed(one: Validated) -> Validated:
+    return dataclasses.replace(one, failure=FAILURE)
+
+
+DEFAULT_FAILED = create_result(validated(None), failed(default(None)), seeds=[])
+ALL_FAILED = create_result(failed(default(None)), failed(validated(None)), seeds=[])
+FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
 
 
 @pytest.mark.parametrize(
@@ -106,9 +117,34 @@ ONLY_DEFAULT = create_result(default(50))
             NOTHING_FOUND,
             "No trial was completed, so there is nothing to say about the default configuration but that it is kept.",
         ),
+        (
+            DEFAULT_FAILED,
+            f"No comparison: a training of the default configuration failed ({FAILURE}); trial 3, the finalist that it "
+            "was to be compared with, is kept: expect less than in the search.",
+        ),
+        (
+            ALL_FAILED,
+            f"No comparison: a training of the default configuration failed ({FAILURE}); every finalist failed too: "
+            "nothing here can be recommended, and the default configuration is kept.",
+        ),
+        (
+            FINALISTS_FAILED,
+            "No comparison: every finalist failed when it was trained on fresh seeds: keep the default.",
+        ),
         (ONLY_DEFAULT, "Nothing but the default configuration was completed: keep the default."),
     ],
-    ids=["better", "not clear", "worse", "one seed", "not validated", "nothing", "only default"],
+    ids=[
+        "better",
+        "not clear",
+        "worse",
+        "one seed",
+        "not validated",
+        "nothing",
+        "default failed",
+        "all failed",
+        "finalists failed",
+        "only default",
+    ],
 )
 def test_verdict(result: TuningResult, verdict: str) -> None:
     assert result.verdict() == verdict
@@ -132,14 +168,25 @@ def test_json_has_the_documented_content() -> None:
         "hyperparams": WINNER_CONFIGURATION,
     }
     assert content["validation"]["seeds"] == SEEDS
-    assert content["validation"]["winner"] == {"scores": [99, 100, 100, 101], "iqm": 100, "ci95": [99, 101]}
-    assert content["validation"]["default"] == {"scores": [49, 50, 50, 51], "iqm": 50, "ci95": [49, 51]}
+    assert content["validation"]["winner"] == {
+        "scores": [99, 100, 100, 101],
+        "iqm": 100,
+        "ci95": [99, 101],
+        "failure": None,
+    }
+    assert content["validation"]["default"] == {
+        "scores": [49, 50, 50, 51],
+        "iqm": 50,
+        "ci95": [49, 51],
+        "failure": None,
+    }
     assert content["validation"]["selection_seeds"] == [8, 9]
     assert content["validation"]["finalists"][1] == {
         "trial": 7,
         "scores": [],
         "iqm": None,
         "ci95": None,
+        "failure": None,
         "selection_scores": [30.0, 31.0],
         "eliminated": True,
     }
@@ -167,6 +214,15 @@ def test_json_of_a_default_that_wins_without_a_trial() -> None:
     assert content["validation"]["winner"] == content["validation"]["default"]
 
 
+def test_what_failed_is_in_both_files(tmp_path: Path) -> None:
+    DEFAULT_FAILED.write(tmp_path)
+    assert json.loads((tmp_path / "result.json").read_text())["validation"]["default"]["failure"] == FAILURE
+    assert f"# default: failed in validation ({FAILURE})." in (tmp_path / "best.yml").read_text()
+    assert yaml.safe_load((tmp_path / "best.yml").read_text()) == {
+        "CartPole-v1": {**DEFAULT_CONFIGURATION, "learning_rate": 0.01, "policy_kwargs": "dict(net_arch=[8])"}
+    }
+
+
 def test_json_without_a_comparison_holds_null() -> None:
     verdict = NOT_VALIDATED.as_json()["verdict"]
     assert verdict.pop("text") == NOT_VALIDATED.verdict()
@@ -174,13 +230,13 @@ def test_json_without_a_comparison_holds_null() -> None:
 
 
 def test_interval_of_one_seed_is_null() -> None:
-    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [50], "iqm": 50, "ci95": None}
+    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [50], "iqm": 50, "ci95": None, "failure": None}
 
 
 def test_json_without_validation_holds_null() -> None:
     validation = NOT_VALIDATED.as_json()["validation"]
     assert validation["seeds"] == []
-    assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None}
+    assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None, "failure": None}
 
 
 @pytest.mark.parametrize("result", [BETTER, WORSE, ONE_SEED, NOT_VALIDATED, NOTHING_FOUND])

@@ -182,6 +182,9 @@ def test_choices_of_a_study_to_go_on_with(storage: BaseStorage) -> None:
         "n_eval_envs": 9,
         "score": "mean-last",
         "aggregate": "iqm",
+        "stop_at": None,
+        "stop_after": 3,
+        "no_improvement": None,
     }
     open_(storage, **choices)
 

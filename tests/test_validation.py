@@ -14,7 +14,7 @@ from sb3_hpo import validation
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
-from sb3_hpo.objective import HYPERPARAMS, TrialInterruptedError
+from sb3_hpo.objective import FAILURE, HYPERPARAMS, TRACEBACK, TrialInterruptedError
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
 from sb3_hpo.validation import (
@@ -30,7 +30,7 @@ from sb3_hpo.validation import (
     validate,
     validation_study_name,
 )
-from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, record_predictions
+from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, Faulty, record_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -436,3 +436,128 @@ def test_failing_training_leaves_no_trial_running(storage) -> None:
         run(storage, [default], task=task, seeds=[1])
     study = optuna.load_study(study_name=validation_study_name("s"), storage=storage)
     assert [trial.state for trial in study.trials] == [TrialState.FAIL]
+
+
+class Failing(Trainings):
+    """Some of the trainings fail.
+
+    :param failing: pairs of a candidate's name and a seed
+    """
+
+    def __init__(self, scores: Mapping[float, list[float]], failing: set[tuple[float, int]]) -> None:
+        super().__init__(scores)
+        self.failing = failing
+
+    def __call__(self, task: FakeTask, configuration: Mapping[str, Any], seed: int, *args: Any) -> tuple[float, int]:
+        if (configuration["name"], seed) in self.failing:
+            self.done.append((configuration["name"], seed))
+            raise FloatingPointError("NaN or infinite weights at\nenvironment step 7")
+        return super().__call__(task, configuration, seed, *args)
+
+
+REASON = "FloatingPointError: NaN or infinite weights at environment step 7"
+SCORES = {0: [1.0], 1: [9.0], 2: [5.0]}
+FINALISTS = [candidate(1, score=90.0), candidate(2, score=50.0)]
+
+
+def failing_run(storage: optuna.storages.BaseStorage, *failing: tuple[float, int], **options: Any):
+    train = Failing(SCORES, set(failing))
+    told: list[tuple[float, str]] = []
+    found = run(
+        storage,
+        [DEFAULT, *FINALISTS],
+        train=train,
+        on_failure=lambda candidate, reason: told.append((candidate.configuration["name"], reason)),
+        **options,
+    )
+    return found, train.done, told
+
+
+def ranked(found: Validation) -> list[float]:
+    return [validated.candidate.configuration["name"] for validated in found.ranking]
+
+
+def test_finalist_that_fails_on_a_selection_seed_is_out(storage: optuna.storages.BaseStorage) -> None:
+    found, done, told = failing_run(storage, (1, SELECTION_SEEDS[1]), selection_seeds=SELECTION_SEEDS)
+    assert ranked(found) == [2, 0, 1]
+    assert [v.failure for v in found.ranking] == [None, None, f"seed {SELECTION_SEEDS[1]}: {REASON}"]
+    assert found.verdict == "better"
+    assert found.seeds == SEEDS
+    assert [seed for name, seed in done if name == 1] == SELECTION_SEEDS[:2]
+    assert told == [(1, f"seed {SELECTION_SEEDS[1]}: {REASON}")]
+
+
+def test_failure_is_kept_in_its_trial(storage: optuna.storages.BaseStorage) -> None:
+    failing_run(storage, (1, SEEDS[0]))
+    study = optuna.load_study(storage=storage, study_name=validation_study_name("s"))
+    (trial,) = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    assert trial.user_attrs[SEED] == SEEDS[0]
+    assert trial.user_attrs[FAILURE] == f"seed {SEEDS[0]}: {REASON}"
+    assert "raise FloatingPointError" in trial.user_attrs[TRACEBACK]
+
+
+def test_next_finalist_takes_the_place_of_one_that_fails_on_a_validation_seed(storage) -> None:
+    found, done, _ = failing_run(storage, (1, SEEDS[2]), selection_seeds=SELECTION_SEEDS)
+    assert ranked(found) == [2, 0, 1]
+    assert found.winner.scores == [5.0] * 4
+    assert found.finalist is found.winner
+    # The default is trained once on each seed all the same.
+    assert [seed for name, seed in done if name == 0] == SEEDS
+
+
+@pytest.mark.parametrize("seeds", [SELECTION_SEEDS, SEEDS])
+def test_default_is_kept_where_every_finalist_fails(storage, seeds: list[int]) -> None:
+    failing = [(name, seed) for name in (1, 2) for seed in seeds]
+    found, _, told = failing_run(storage, *failing, selection_seeds=SELECTION_SEEDS)
+    assert ranked(found)[0] == 0
+    assert found.winner.scores == [1.0] * 4
+    assert found.comparison is None
+    assert all(v.failure for v in found.ranking[1:])
+    assert len(told) == 2
+
+
+def test_validation_ends_where_the_default_fails(storage: optuna.storages.BaseStorage) -> None:
+    found, done, told = failing_run(storage, (0, SEEDS[1]), selection_seeds=SELECTION_SEEDS)
+    assert ranked(found) == [1, 2, 0]
+    assert found.comparison is None
+    assert found.seeds == SEEDS[:1]
+    assert found.default.failure == f"seed {SEEDS[1]}: {REASON}"
+    assert [pair for pair in done if pair[1] in SEEDS] == [(0, 1), (1, 1), (0, 2)]
+    assert len(told) == 1
+
+
+def test_where_everything_fails_the_default_is_named(storage: optuna.storages.BaseStorage) -> None:
+    failing = [(name, seed) for name in (0, 1, 2) for seed in [*SEEDS, *SELECTION_SEEDS]]
+    found, _, told = failing_run(storage, *failing, selection_seeds=SELECTION_SEEDS)
+    assert ranked(found)[0] == 0
+    assert found.seeds == []
+    assert len(told) == 3
+
+
+def test_what_failed_is_tried_again_by_the_next_command(storage: optuna.storages.BaseStorage) -> None:
+    failing_run(storage, (1, SEEDS[0]))
+    found, done, told = failing_run(storage)
+    assert ranked(found) == [1, 0, 2]
+    assert (1, SEEDS[0]) in done
+    assert not told
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, at the squares of what the network gives
+def test_training_whose_weights_explode_cannot_win(storage: optuna.storages.BaseStorage) -> None:
+    task = FakeTask()
+    exploding = to_zoo(merge(task.configuration, {"learning_rate": 1e30}))
+    candidates = [
+        Candidate(None, None, to_zoo(task.configuration), is_default=True),
+        Candidate(0, 1e9, exploding, is_default=False),
+    ]
+    found = run(storage, candidates, task=task, seeds=[1])
+    assert found.winner.candidate.is_default
+    assert found.winner.scores
+    assert "NaN or infinite weights at environment step" in str(found.ranking[1].failure)
+
+
+@pytest.mark.parametrize("fault", ["nan observation", "inf reward"])
+def test_agent_that_was_trained_on_what_is_no_number_is_not_judged(fault: str) -> None:
+    task = FakeTask(wrapper=lambda env: Faulty(env, fault, 120))
+    with pytest.raises(FloatingPointError, match=f"{fault.split()[1]}s at environment step 120"):
+        train_and_evaluate(task, to_zoo(task.configuration), 1, 2)

@@ -21,7 +21,7 @@ from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, 
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.pruners import check_pruner
 from sb3_hpo.samplers import check_sampler
-from sb3_hpo.settings import TuningSettings
+from sb3_hpo.settings import THRESHOLD, TuningSettings
 from sb3_hpo.space_files import edited_space, read_space_file
 from sb3_hpo.storage import default_storage, open_storage
 from sb3_hpo.study import stored_choices, stored_space
@@ -60,7 +60,7 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     task.check()
 
     storage = open_storage(settings.storage or default_storage(settings.log_folder))
-    settings = options.settings(stored_choices(storage, settings.study_name))
+    settings = _with_threshold(options.settings(stored_choices(storage, settings.study_name)), task)
     experiment.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
     configuration["n_timesteps"] = experiment.n_timesteps
     if space is None:
@@ -127,6 +127,18 @@ def _check_zoo_options(experiment: ExperimentManager) -> None:
             f"--n-jobs is {experiment.n_jobs}, it must be 1: for more processes start the same command several times "
             "with the same --storage and --study-name"
         )
+
+
+def _with_threshold(settings: TuningSettings, task: ZooTask) -> TuningSettings:
+    """Settings with the mean return that the environment's own threshold stands for."""
+    if settings.stop_at != THRESHOLD:
+        return settings
+    if task.reward_threshold is None:
+        raise UserError(
+            f"stop_at is {THRESHOLD!r}, but environment {task.env_id!r} has no reward_threshold: "
+            "give a mean return by --stop-at"
+        )
+    return dataclasses.replace(settings, stop_at=float(task.reward_threshold))
 
 
 def _base_configuration(experiment: ExperimentManager) -> dict[str, Any]:

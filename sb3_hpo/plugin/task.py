@@ -69,6 +69,11 @@ class ZooTask:
         """As the environment's specification has it, wrappers included."""
         return self._environment.max_episode_steps
 
+    @property
+    def reward_threshold(self) -> float | None:
+        """Mean return at which the environment's specification takes it for solved; None if it does not say."""
+        return self._environment.reward_threshold
+
     def check(self) -> None:
         """Build the environment and the model of the configuration tuned from, once, before anything is spent.
 
@@ -101,6 +106,7 @@ class ZooTask:
             return _Environment(
                 has_box_actions=isinstance(env.action_space, gym.spaces.Box),
                 max_episode_steps=None if spec is None else spec.max_episode_steps,
+                reward_threshold=None if spec is None else spec.reward_threshold,
             )
         finally:
             env.close()
@@ -112,6 +118,7 @@ class _Environment:
 
     has_box_actions: bool
     max_episode_steps: int | None
+    reward_threshold: float | None
 
 
 class ZooTraining:
