@@ -21,7 +21,7 @@ from sb3_hpo.seeds import selection_seeds, validation_seeds
 from sb3_hpo.storage import open_storage
 from sb3_hpo.study import read_description
 from sb3_hpo.trial_loading import load_study, load_trial, trial_configuration
-from sb3_hpo.validation import train_and_evaluate
+from sb3_hpo.validation_trainings import train_and_evaluate
 
 N_EPISODES = 20
 

@@ -30,6 +30,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from sb3_hpo import __version__, validation
+from sb3_hpo.candidates import Candidate, Validation
 from sb3_hpo.finalists import choose_finalists
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
@@ -37,7 +38,7 @@ from sb3_hpo.scores import iqm, last, score_curves
 from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.seeds import selection_seeds, tuning_seeds, validation_seeds
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.validation import Candidate, Validation, validate
+from sb3_hpo.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from sb3_hpo.candidates import Candidate, Validated
     from sb3_hpo.result import TuningResult
-    from sb3_hpo.validation import Candidate, Validated
 
 _STYLE = {TrialState.COMPLETE: "green", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 

@@ -12,8 +12,9 @@ from sb3_hpo.objective import RUNS, seconds_of_whole_training
 from sb3_hpo.result import TuningResult
 from sb3_hpo.search import TrialCounts
 from sb3_hpo.seeds import selection_seeds, validation_seeds
-from sb3_hpo.validation import n_timesteps_of_validation, validate
+from sb3_hpo.validation import validate
 from sb3_hpo.validation_plan import ValidationPlan
+from sb3_hpo.validation_trainings import n_timesteps_of_validation
 from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     import optuna
     from optuna.storages import BaseStorage
 
+    from sb3_hpo.candidates import Candidate
     from sb3_hpo.display import Display
     from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.task import Task
-    from sb3_hpo.validation import Candidate
 
 
 class Judging:

@@ -16,8 +16,8 @@ from sb3_hpo.wording import count
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sb3_hpo.candidates import Validated, Validation
     from sb3_hpo.search import TrialCounts
-    from sb3_hpo.validation import Validated, Validation
 
 BEST_FILE = "best.yml"
 RESULT_FILE = "result.json"

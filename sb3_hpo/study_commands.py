@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import optuna
 import torch
 
+from sb3_hpo.candidates import Candidate, candidates_of, choose_candidates
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError
 from sb3_hpo.export import trial_yaml
@@ -23,7 +24,7 @@ from sb3_hpo.study import read_description
 from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.trust import check_same_modules
 from sb3_hpo.tuning import check_writable
-from sb3_hpo.validation import Candidate, candidates_of, choose_candidates, known_scores
+from sb3_hpo.validation_trainings import known_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

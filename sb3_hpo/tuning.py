@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sb3_hpo.candidates import choose_candidates
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
@@ -16,7 +17,6 @@ from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import SearchClock, search
 from sb3_hpo.settings import MAX_POINTS
 from sb3_hpo.study import new_study_name, open_study
-from sb3_hpo.validation import choose_candidates
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from stable_baselines3.common.noise import NormalActionNoise
 
+from sb3_hpo.candidates import choose_candidates
 from sb3_hpo.configuration import merge
 from sb3_hpo.errors import UserError
 from sb3_hpo.features import HER, MLP_POLICY, configuration_features
@@ -16,7 +17,6 @@ from sb3_hpo.objective import configuration_of
 from sb3_hpo.plugin.registration import convert, sample
 from sb3_hpo.search_space import Parameter, SameAs, SearchSpace
 from sb3_hpo.transforms import AtLeast, FractionOf, NetArch, OneMinus, OutsideSpaceError, ZeroAt
-from sb3_hpo.validation import choose_candidates
 
 
 def parameter(name: str, distribution: Any, **kwargs: Any) -> Parameter:

@@ -11,23 +11,20 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
 from sb3_hpo import validation
+from sb3_hpo.candidates import Candidate, Validated, Validation, choose_candidates
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
 from sb3_hpo.objective import FAILURE, HYPERPARAMS, TRACEBACK, TrialInterruptedError
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
-from sb3_hpo.validation import (
+from sb3_hpo.validation import validate
+from sb3_hpo.validation_trainings import (
     CANDIDATE,
     N_EPISODES,
     SEED,
-    Candidate,
-    Validated,
-    Validation,
-    choose_candidates,
     n_timesteps_of_validation,
     train_and_evaluate,
-    validate,
     validation_study_name,
 )
 from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, Faulty, record_predictions

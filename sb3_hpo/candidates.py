@@ -1,0 +1,175 @@
+"""The candidates for being the winner: the default and the finalists, before and after they were validated."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState
+
+from sb3_hpo.configuration import merge, to_zoo
+from sb3_hpo.finalists import choose_finalists
+from sb3_hpo.objective import (
+    HYPERPARAMS,
+    configuration_of,
+)
+from sb3_hpo.transforms import OutsideSpaceError, Plain
+from sb3_hpo.trust import check_same_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from sb3_hpo.comparison import Comparison, Verdict
+    from sb3_hpo.search_space import SearchSpace
+    from sb3_hpo.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A configuration that is a candidate for being the winner.
+
+    :param trial: number of the trial that found it; None for the default where no trial had it
+    :param score: the trial's score in the search; None without a trial
+    :param configuration: the whole configuration, in the zoo's notation
+    :param is_default: whether it is the configuration that was tuned from
+    """
+
+    trial: int | None
+    score: float | None
+    configuration: Mapping[str, Any]
+    is_default: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        if self.is_default:
+            return "default"
+        return f"trial {self.trial}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the configuration by its content."""
+        text = json.dumps(self.configuration, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Validated:
+    """A candidate with its scores on seeds that the search never saw.
+
+    A score is the mean return of one trained agent; scores are in the order of their seeds.
+
+    :param scores: scores on the validation seeds; empty for a finalist that was not chosen
+    :param iqm: interquartile mean of the scores; None without scores
+    :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
+    :param selection_scores: scores on the first selection seeds, as far as it came; empty for the default
+    :param is_eliminated: whether it was stopped for being clearly worse than another finalist
+    :param failure: why one of its trainings failed, in one line: it cannot win; None if none did
+    """
+
+    candidate: Candidate
+    scores: list[float]
+    iqm: float | None
+    ci95: tuple[float, float] | None
+    selection_scores: list[float] = dataclasses.field(default_factory=list)
+    is_eliminated: bool = False
+    failure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What validation found.
+
+    :param seeds: validation seeds that both the chosen finalist and the default finished
+    :param n_seeds_asked: validation seeds that were asked for
+    :param ranking: the winner first, then the other one of the pair that was compared, then the finalists that were
+        not chosen, from the best to the worst
+    :param comparison: the chosen finalist compared with the default; None without a seed that both finished
+    :param selection_seeds: seeds that chose among the finalists
+    """
+
+    seeds: list[int]
+    n_seeds_asked: int
+    ranking: list[Validated]
+    comparison: Comparison | None = None
+    selection_seeds: list[int] = dataclasses.field(default_factory=list)
+
+    @property
+    def winner(self) -> Validated:
+        """The configuration to train with: the chosen finalist if it is better than the default, else the default.
+
+        Where nothing was validated, the best score of the search; where the default failed, the chosen finalist; and
+        where every one failed, the default for want of anything else.
+        """
+        return self.ranking[0]
+
+    @property
+    def default(self) -> Validated:
+        """The configuration that was tuned from."""
+        return next(validated for validated in self.ranking if validated.candidate.is_default)
+
+    @property
+    def finalist(self) -> Validated | None:
+        """The finalist that was compared with the default; None where there was no comparison."""
+        if self.comparison is None:
+            return None
+        return next(validated for validated in self.ranking if not validated.candidate.is_default)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """How the finalist compares with the default; None where there was no comparison."""
+        return None if self.comparison is None else self.comparison.verdict
+
+    @property
+    def probability_of_improvement(self) -> float | None:
+        """That a training of the finalist scores higher than one of the default; None without a comparison."""
+        return None if self.comparison is None else self.comparison.probability_of_improvement
+
+
+def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_finalists: int) -> list[Candidate]:
+    """The default and the finalists of a study, those of the best score first."""
+    default_params = _default_params(task, space)
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
+    of_default = [trial for trial in trials if trial.params == default_params]
+    if of_default:
+        best = max(of_default, key=lambda trial: trial.value or 0.0)
+        default = dataclasses.replace(default, trial=best.number, score=best.value)
+    finalists = choose_finalists(trials, space, n_finalists, default_params)
+    for trial in finalists:
+        check_same_modules(trial.user_attrs[HYPERPARAMS], default.configuration, f"trial {trial.number}")
+    return [
+        default,
+        *(Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False) for trial in finalists),
+    ]
+
+
+def candidates_of(
+    task: Task, trials: Sequence[FrozenTrial], configurations: Sequence[Mapping[str, Any]]
+) -> list[Candidate]:
+    """The default, and some trials as finalists.
+
+    :param configurations: the whole configuration of each trial, in the zoo's notation
+    """
+    return [
+        Candidate(None, None, to_zoo(task.configuration), is_default=True),
+        *(
+            Candidate(trial.number, trial.value, configuration, is_default=False)
+            for trial, configuration in zip(trials, configurations, strict=True)
+        ),
+    ]
+
+
+def _default_params(task: Task, space: SearchSpace) -> dict[str, Plain] | None:
+    """The params with which a trial trains the configuration tuned from; None if none does."""
+    try:
+        params = space.to_params(task.configuration)
+    except OutsideSpaceError:
+        return None
+    is_trained = configuration_of(task, space, params) == merge(task.configuration, space.to_hyperparams(params))
+    return params if is_trained else None
