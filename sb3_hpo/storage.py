@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import sqlalchemy
+from filelock import FileLock
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
@@ -25,6 +29,12 @@ _QUERY_PASSWORD = re.compile(r"([?&]pass(?:word|wd)?=)[^&\s]*", flags=re.IGNOREC
 
 _PACKAGE_OF_DRIVER = {"mysqldb": "mysqlclient", "psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
 """Packages of drivers that are called otherwise."""
+
+N_ATTEMPTS = 10
+ATTEMPT_INTERVAL_S = 0.3
+"""Seconds between two attempts to open a database that another process is making."""
+
+_MADE_MEANWHILE = ("already exists", "unique constraint", "duplicate", "no such table", "database is locked")
 
 SQLITE_LOCK_TIMEOUT_S = 60
 """Seconds that a writer waits for another one to release an SQLite file."""
@@ -49,10 +59,14 @@ def open_storage(location: str, *, create: bool = True) -> BaseStorage:
     engine_kwargs = {}
     if url.get_backend_name() == "sqlite":
         engine_kwargs = {"connect_args": {"timeout": SQLITE_LOCK_TIMEOUT_S}}
-        if url.database and url.database != ":memory:":
-            prepare(Path(url.database))
+        if _is_file(url):
+            prepare(Path(str(url.database)))
     try:
-        return RDBStorage(location, engine_kwargs=engine_kwargs)
+        if _is_file(url):
+            # Two processes that make the tables at the same time would trip over each other.
+            with FileLock(_lock_file(str(url.database)), timeout=SQLITE_LOCK_TIMEOUT_S):
+                return RDBStorage(location, engine_kwargs=engine_kwargs)
+        return _open_database(location, engine_kwargs)
     except ImportError as error:
         raise UserError(
             f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(url, error)}"
@@ -60,6 +74,28 @@ def open_storage(location: str, *, create: bool = True) -> BaseStorage:
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise UserError(f"storage {redacted(location)!r} cannot be opened: {_without_password(reason, url)}") from None
+
+
+def _is_file(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and bool(url.database) and url.database != ":memory:"
+
+
+def _lock_file(database: str) -> str:
+    """A lock for those who make a database file, out of its folder; SQLite's users are on one machine."""
+    digest = hashlib.sha256(str(Path(database).resolve()).encode()).hexdigest()[:16]
+    return str(Path(tempfile.gettempdir()) / f"sb3_hpo-{digest}.lock")
+
+
+def _open_database(location: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
+    """Open a database; two processes that make its tables at the same time trip over each other, and try again."""
+    for _ in range(N_ATTEMPTS - 1):
+        try:
+            return RDBStorage(location, engine_kwargs=engine_kwargs)
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            if not any(text in str(error).lower() for text in _MADE_MEANWHILE):
+                raise
+            time.sleep(ATTEMPT_INTERVAL_S)
+    return RDBStorage(location, engine_kwargs=engine_kwargs)
 
 
 def redacted(location: str) -> str:

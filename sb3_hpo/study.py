@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.trial import TrialState
 
 from sb3_hpo._version import __version__
 from sb3_hpo.configuration import to_zoo
@@ -37,6 +38,9 @@ STEP = "step"
 
 ENVIRONMENT_STEPS = "environment steps"
 SEEDS = "seeds"
+
+DESCRIPTION_TIMEOUT_S = 10.0
+"""Seconds that a process waits for the one that made a study to describe it."""
 
 VALIDATION_SUFFIX = "-validation"
 """What the name of the study that holds another study's validation ends with."""
@@ -208,19 +212,33 @@ def open_study(
         PruningScale(wanted.n_timesteps, settings.n_seeds, settings.n_startup_trials, settings.n_evaluations),
         settings.pruner_kwargs,
     )
-    is_new = study_name not in study_names(storage)
-    study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize", load_if_exists=True)
-    if is_new:
-        study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
+    try:
+        study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize")
+    except optuna.exceptions.DuplicatedStudyError:
+        study = optuna.load_study(storage=storage, study_name=study_name)
+        _wait_for_description(study)
+    else:
         study.set_user_attr(STEP, _step(settings))
         _enqueue_default(study, task, space)
+        study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
     description = read_description(study, study_name)
     description.must_match(wanted, study_name)
     _check_step(study, settings)
-    n_sampled = len([trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()])
+    # Those that run count, too: a second process then draws others than the first one did.
+    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+    n_sampled = len(begun)
     study.sampler = _sampler(settings, space, description.seed, n_sampled)
     study.pruner = pruner
     return study, description
+
+
+def _wait_for_description(study: optuna.Study) -> None:
+    """Another process may have made the study a moment ago, and be about to describe it."""
+    deadline = time.monotonic() + DESCRIPTION_TIMEOUT_S
+    while DESCRIPTION not in study.user_attrs and not study.get_trials(deepcopy=False):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(DESCRIPTION_TIMEOUT_S / 100)
 
 
 def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, n_sampled: int) -> BaseSampler:
