@@ -11,10 +11,7 @@ from optuna.trial import TrialState
 
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.finalists import choose_finalists
-from sb3_hpo.objective import (
-    HYPERPARAMS,
-    configuration_of,
-)
+from sb3_hpo.objective import HYPERPARAMS, configuration_of
 from sb3_hpo.transforms import OutsideSpaceError, Plain
 from sb3_hpo.trust import check_same_modules
 

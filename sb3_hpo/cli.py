@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sb3_hpo._version import __version__
-from sb3_hpo.errors import UserError, unknown_name
+from sb3_hpo.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,12 +102,14 @@ def _spaces(words: list[str]) -> int:
 
 
 def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    from sb3_hpo.registered import check_registered
+
     try:
         args = parser.parse_args(words)
     except (NameError, SyntaxError, TypeError, ValueError) as error:
         # The zoo evaluates what -params and --env-kwargs give.
         raise UserError(f"{error}: write -params and --env-kwargs as name:value, with text in quotes") from None
-    _check_environment(args)
+    check_registered(args.algo, args.env, args.gym_packages)
     return args
 
 
@@ -210,23 +212,6 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         "--save-models", action="store_true", help="Keep the best model of each finished trial in the study's folder"
     )
     group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
-
-
-def _check_environment(args: argparse.Namespace) -> None:
-    import importlib
-
-    import gymnasium as gym
-
-    from sb3_hpo.algorithms import get_algorithm
-
-    get_algorithm(args.algo)
-    try:
-        for module in args.gym_packages:
-            importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(f"--gym-packages {args.gym_packages} cannot be imported: {error}") from error
-    if args.env not in gym.registry:
-        raise unknown_name("environment", args.env, list(gym.registry))
 
 
 def _other_help() -> dict[str, str]:

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
 import optuna
 import sqlalchemy
-from filelock import FileLock
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
@@ -64,12 +64,17 @@ def open_storage(location: str, *, create: bool = True) -> BaseStorage:
     try:
         if _is_file(url):
             # Two processes that make the tables at the same time would trip over each other.
-            with FileLock(_lock_file(str(url.database)), timeout=SQLITE_LOCK_TIMEOUT_S):
+            with filelock.FileLock(_lock_file(str(url.database)), timeout=SQLITE_LOCK_TIMEOUT_S):
                 return RDBStorage(location, engine_kwargs=engine_kwargs)
         return _open_database(location, engine_kwargs)
     except ImportError as error:
         raise UserError(
             f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(url, error)}"
+        ) from None
+    except filelock.Timeout as error:
+        raise UserError(
+            f"storage {redacted(location)!r} has been locked for {SQLITE_LOCK_TIMEOUT_S} s by another process, through "
+            f"{error.lock_file}: end that process, or name another storage"
         ) from None
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]

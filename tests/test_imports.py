@@ -49,6 +49,7 @@ LAYERS = [
     "spaces",
     "algorithms",
     "builtin_algorithms",
+    "registered",
     "factories",
     "parameter_notation",
     "space_files",

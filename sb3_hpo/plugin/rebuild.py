@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
-
 from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.configuration import from_zoo, merge, to_zoo
-from sb3_hpo.errors import UserError, one_line, unknown_name
+from sb3_hpo.errors import UserError
 from sb3_hpo.plugin.arguments import zoo_parser
 from sb3_hpo.plugin.experiment import HpoExperimentManager, stock_hyperparams
 from sb3_hpo.plugin.task import ZooTask
+from sb3_hpo.registered import check_registered
 from sb3_hpo.space_files import edited_space
 from sb3_hpo.trust import check_modules
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.study import StudyDescription
-
-PLUGIN = "sb3_hpo.plugin"
 
 
 def rebuild_task(description: StudyDescription, gym_packages: Sequence[str], log_folder: str) -> ZooTask:
@@ -39,10 +35,7 @@ def rebuild_task(description: StudyDescription, gym_packages: Sequence[str], log
         raise UserError(
             f"the study imports {', '.join(missing)}: if you trust it, give --gym-packages {' '.join(missing)}"
         )
-    import_packages(gym_packages)
-    if description.env not in gym.registry:
-        raise unknown_name("environment", description.env, list(gym.registry))
-    get_algorithm(description.algo)
+    check_registered(description.algo, description.env, gym_packages)
     check_modules(description.configuration, gym_packages, "the study")
 
     args = zoo_parser().parse_args([])
@@ -84,10 +77,7 @@ def rebuild_stock_task(
     :param n_timesteps: environment steps of a training; None for those of the configuration
     :raises UserError: if the algorithm or the environment is unknown, or the model cannot be built
     """
-    import_packages(gym_packages)
-    if env_id not in gym.registry:
-        raise unknown_name("environment", env_id, list(gym.registry))
-    get_algorithm(algo)
+    check_registered(algo, env_id, gym_packages)
     args = zoo_parser().parse_args([])
     args.algo, args.env, args.log_folder = algo, env_id, log_folder
     experiment = HpoExperimentManager(
@@ -109,19 +99,3 @@ def stock_configuration(task: ZooTask, params: Mapping[str, Any]) -> dict[str, A
     # The zoo replaces what is nested as a whole.
     base = {key: value for key, value in task.configuration.items() if key not in changes}
     return to_zoo(merge(base, changes))
-
-
-def import_packages(modules: Sequence[str]) -> None:
-    """Import the modules of ``--gym-packages``.
-
-    :raises UserError: if one cannot be imported
-    """
-    for module in modules:
-        _import(module)
-
-
-def _import(module: str) -> None:
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(f"--gym-packages {module!r} cannot be imported: {one_line(error)}") from error
