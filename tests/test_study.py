@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import open_storage
-from sb3_hpo.study import new_study_name, open_study, stored_choices
+from sb3_hpo.study import describe, new_study_name, open_study, stored_choices
 from tests.tasks import SPACE, FakeTask
 
 if TYPE_CHECKING:
@@ -194,3 +195,18 @@ def test_name_of_a_new_study_can_be_a_folder(task: FakeTask) -> None:
     name = new_study_name(task)
     assert name.startswith("a2c_ALE-Pong-v5_")
     assert "/" not in name
+
+
+def test_study_that_another_process_is_about_to_describe_is_waited_for(
+    storage: BaseStorage, task: FakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    wanted = describe(task, SPACE, TuningSettings())
+
+    def sleep(seconds: float) -> None:
+        made.set_user_attr("sb3_hpo", dataclasses.asdict(wanted))
+
+    monkeypatch.setattr("sb3_hpo.study.time.sleep", sleep)
+    study, description = open_study(storage, "s", task, SPACE, TuningSettings())
+    assert description == wanted
+    assert study.trials == []  # the process that made it enqueues the default, this one does not
