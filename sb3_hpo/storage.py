@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import tempfile
-import time
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import filelock
 import optuna
-import sqlalchemy
-from optuna.storages import JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.engine import URL, make_url
+from optuna.storages import get_storage
 
-from sb3_hpo.errors import UserError, one_line
+from sb3_hpo.errors import UserError
+from sb3_hpo.heartbeats import HeartbeatStorage
+from sb3_hpo.storages.databases import open_database
+from sb3_hpo.storages.journals import open_journal_file, open_redis
+from sb3_hpo.storages.opening import MissingDriverError, OpeningError
+from sb3_hpo.storages.proxies import open_proxy
+from sb3_hpo.storages.redaction import redacted, redacted_command, without_passwords
+from sb3_hpo.storages.urls import GRPC, REDIS, is_journal_file, parse
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
+__all__ = [
+    "absolute_location",
+    "default_storage",
+    "is_in_memory",
+    "is_sqlite",
+    "open_storage",
+    "redacted",
+    "redacted_command",
+    "storage_location",
+    "study_names",
+]
+
 SQLITE_NAME = "sb3_hpo.db"
 """File name of the embedded default storage, in the log folder."""
 
-_PASSWORD = re.compile(r"(://[^:@/]*:)\S*@")
-_QUERY_PASSWORD = re.compile(r"([?&]pass(?:word|wd)?=)[^&\s]*", flags=re.IGNORECASE)
-
-_PACKAGE_OF_DRIVER = {"mysqldb": "mysqlclient", "psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
-"""Packages of drivers that are called otherwise."""
-
-N_ATTEMPTS = 10
-ATTEMPT_INTERVAL_S = 0.3
-"""Seconds between two attempts to open a database that another process is making."""
-
-_MADE_MEANWHILE = ("already exists", "unique constraint", "duplicate", "no such table", "database is locked")
-
-SQLITE_LOCK_TIMEOUT_S = 60
-"""Seconds that a writer waits for another one to release an SQLite file."""
+STORAGE_VARIABLE = "SB3_HPO_STORAGE"
+"""Environment variable that names the storage where no option does: a password in it is in no command line."""
 
 
 def default_storage(log_folder: str) -> str:
@@ -45,108 +45,66 @@ def default_storage(log_folder: str) -> str:
     return f"sqlite:///{Path(log_folder) / SQLITE_NAME}"
 
 
-def open_storage(location: str, *, create: bool = True) -> BaseStorage:
-    """Open a storage.
+def storage_location(given: str | None, log_folder: str) -> str:
+    """The storage that a command means: the one given, or that of the environment, or the embedded default.
 
-    :param location: a database URL as SQLAlchemy takes it, or the path of a ``.log`` journal file
-    :param create: whether to create a file that does not exist
-    :raises UserError: if the location is neither, or cannot be opened
+    :param given: what the command's options say; None for nothing
+    :param log_folder: folder that the embedded default lies in
     """
-    prepare = _writable if create else _existing
-    if location.endswith(".log") and "://" not in location:
-        return JournalStorage(JournalFileBackend(str(prepare(Path(location)))))
-    url = _parse(location)
-    engine_kwargs = {}
-    if url.get_backend_name() == "sqlite":
-        engine_kwargs = {"connect_args": {"timeout": SQLITE_LOCK_TIMEOUT_S}}
-        if _is_file(url):
-            prepare(Path(str(url.database)))
+    return given or os.environ.get(STORAGE_VARIABLE) or default_storage(log_folder)
+
+
+def open_storage(location: str, *, create: bool = True) -> HeartbeatStorage:
+    """Open a storage: one that waits for a database that went away, and tells which running trials lost their worker.
+
+    :param location: a URL of ``sqlite``, ``postgresql``, ``mysql``, ``mariadb``, ``redis``, ``rediss`` or ``grpc``, or
+        the path of a ``.log`` journal file. A driver that the URL names (``postgresql+psycopg2``) is kept; otherwise it
+        is psycopg 3 or PyMySQL
+    :param create: whether to create a file that does not exist
+    :raises UserError: if the location is none of these, or cannot be opened
+    """
     try:
-        if _is_file(url):
-            # Two processes that make the tables at the same time would trip over each other.
-            with filelock.FileLock(_lock_file(str(url.database)), timeout=SQLITE_LOCK_TIMEOUT_S):
-                return RDBStorage(location, engine_kwargs=engine_kwargs)
-        return _open_database(location, engine_kwargs)
-    except ImportError as error:
+        return HeartbeatStorage(get_storage(_open(location, create)))
+    except MissingDriverError as error:
         raise UserError(
-            f"storage {redacted(location)!r} needs a driver that is not installed: {_driver(url, error)}"
+            f"storage {redacted(location)!r} needs a driver that is not installed: pip install '{error}'"
         ) from None
-    except filelock.Timeout as error:
-        raise UserError(
-            f"storage {redacted(location)!r} has been locked for {SQLITE_LOCK_TIMEOUT_S} s by another process, through "
-            f"{error.lock_file}: end that process, or name another storage"
-        ) from None
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise UserError(f"storage {redacted(location)!r} cannot be opened: {_without_password(reason, url)}") from None
+    except OpeningError as error:
+        reason = without_passwords(str(error), location)
+        raise UserError(f"storage {redacted(location)!r} cannot be opened: {reason}") from None
 
 
-def _is_file(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite" and bool(url.database) and url.database != ":memory:"
+def _open(location: str, create: bool) -> BaseStorage:
+    if is_journal_file(location):
+        return open_journal_file(location, create=create)
+    url = parse(location)
+    if url.drivername in REDIS:
+        return open_redis(url, create=create)
+    if url.drivername == GRPC:
+        return open_proxy(url)
+    return open_database(url, location, create=create)
 
 
-def _lock_file(database: str) -> str:
-    """A lock for those who make a database file, out of its folder; SQLite's users are on one machine."""
-    digest = hashlib.sha256(str(Path(database).resolve()).encode()).hexdigest()[:16]
-    return str(Path(tempfile.gettempdir()) / f"sb3_hpo-{digest}.lock")
+def absolute_location(location: str) -> str:
+    """A storage's location as it is understood in any folder: the path of a file is made absolute."""
+    if is_journal_file(location):
+        return str(Path(location).absolute())
+    if not is_sqlite(location) or is_in_memory(location):
+        return location
+    url = parse(location)
+    return url.set(database=str(Path(str(url.database)).absolute())).render_as_string(hide_password=False)
 
 
-def _open_database(location: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
-    """Open a database; two processes that make its tables at the same time trip over each other, and try again."""
-    for _ in range(N_ATTEMPTS - 1):
-        try:
-            return RDBStorage(location, engine_kwargs=engine_kwargs)
-        except sqlalchemy.exc.SQLAlchemyError as error:
-            if not any(text in str(error).lower() for text in _MADE_MEANWHILE):
-                raise
-            time.sleep(ATTEMPT_INTERVAL_S)
-    return RDBStorage(location, engine_kwargs=engine_kwargs)
+def is_sqlite(location: str) -> bool:
+    """Whether a storage is an SQLite database, which the processes of one machine can share and no others."""
+    return not is_journal_file(location) and parse(location).get_backend_name() == "sqlite"
 
 
-def redacted(location: str) -> str:
-    """A storage location as it may be shown: without its password."""
-    return _QUERY_PASSWORD.sub(r"\1***", _PASSWORD.sub(r"\1***@", location))
+def is_in_memory(location: str) -> bool:
+    """Whether a storage is an SQLite database in the memory of one process."""
+    return location.startswith("sqlite") and parse(location).database in (None, "", ":memory:")
 
 
 def study_names(storage: BaseStorage) -> list[str]:
     """Names of all studies in a storage."""
     return optuna.get_all_study_names(storage)
-
-
-def _parse(location: str) -> URL:
-    try:
-        url = make_url(location)
-        url.get_dialect()
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        raise UserError(
-            f"storage {redacted(location)!r} is no database URL and no journal file: write sqlite:///study.db, "
-            "postgresql://user@host/database or study.log"
-        ) from None
-    except ImportError:
-        pass  # A database that is known, without its driver: opening it says so.
-    return url
-
-
-def _writable(path: Path) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab"):
-            pass
-    except OSError as error:
-        raise UserError(f"storage {str(path)!r} cannot be written: {error.strerror}; name another file") from None
-    return path
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise UserError(f"storage {str(path)!r} does not exist: name the one that holds the study with --storage")
-    return path
-
-
-def _driver(url: URL, error: ImportError) -> str:
-    driver = url.get_driver_name() or error.name or one_line(error)
-    return f"pip install '{_PACKAGE_OF_DRIVER.get(driver, driver)}'"
-
-
-def _without_password(text: str, url: URL) -> str:
-    return text.replace(str(url.password), "***") if url.password else text

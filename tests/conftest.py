@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import gc
+import os
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 import torch
 
+from tests import storages
 from tests.tasks import FakeTask
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 torch.set_num_threads(1)
+os.environ.pop("SB3_HPO_STORAGE", None)  # Tests keep their studies to themselves.
 optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
@@ -34,3 +42,31 @@ def storage() -> optuna.storages.BaseStorage:
 @pytest.fixture
 def task() -> FakeTask:
     return FakeTask()
+
+
+@pytest.fixture
+def postgresql_location() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, dropped after the test."""
+    with storages.fresh_database(storages.POSTGRESQL) as location:
+        yield location
+
+
+@pytest.fixture
+def mysql_location() -> Iterator[str]:
+    """The URL of an empty MySQL or MariaDB database, dropped after the test."""
+    with storages.fresh_database(storages.MYSQL) as location:
+        yield location
+
+
+@pytest.fixture
+def redis_location() -> Iterator[str]:
+    """The URL of an empty journal in Redis, deleted after the test."""
+    with storages.fresh_redis() as location:
+        yield location
+
+
+@pytest.fixture(params=storages.KINDS)
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The location of an empty storage, of every kind in turn."""
+    with storages.fresh(request.param, tmp_path) as location:
+        yield location

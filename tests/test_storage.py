@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-import importlib.util
-from typing import TYPE_CHECKING
+import pickle
+import re
+import sys
+from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 
 from sb3_hpo.errors import UserError
-from sb3_hpo.storage import default_storage, open_storage, redacted, study_names
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from sb3_hpo.storage import default_storage, open_storage, storage_location, study_names
+from sb3_hpo.storages import databases
+from tests.storages import closed_afterwards, execute, redis_client
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_path_that_cannot_be_written_is_named(tmp_path: Path, kind: str) -> None
 def test_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "notes.db"
     file.write_text("these are my notes" * 100)
-    with pytest.raises(UserError, match="cannot be opened: file is not a database") as caught:
+    with pytest.raises(UserError, match="is damaged: it is no SQLite database, or its beginning") as caught:
         open_storage(f"sqlite:///{file}")
     assert "\n" not in str(caught.value)
     assert file.read_text().startswith("these are my notes")
@@ -83,45 +85,113 @@ def test_password_is_in_no_message(location: str) -> None:
 @pytest.mark.parametrize(
     ("location", "module", "package"),
     [
-        ("mysql+pymysql://user@localhost/db", "pymysql", "pymysql"),
-        ("mysql://user@localhost/db", "MySQLdb", "mysqlclient"),
-        ("postgresql+psycopg2://user@localhost/db", "psycopg2", "psycopg2"),
-        ("postgresql+psycopg://user@localhost/db", "psycopg", "psycopg"),
+        ("postgresql://user@localhost/db", "psycopg", "sb3-hpo[postgresql]"),
+        ("postgresql+psycopg://user@localhost/db", "psycopg", "sb3-hpo[postgresql]"),
+        ("mysql://user@localhost/db", "pymysql", "sb3-hpo[mysql]"),
+        ("mariadb://user@localhost/db", "pymysql", "sb3-hpo[mysql]"),
+        ("redis://localhost", "redis", "sb3-hpo[redis]"),
+        ("rediss://localhost", "redis", "sb3-hpo[redis]"),
+        ("grpc://localhost:1", "grpc", "sb3-hpo[grpc]"),
+        ("mysql+mysqldb://user@localhost/db", "MySQLdb", "mysqlclient"),
+        ("mariadb+mysqldb://user@localhost/db", "MySQLdb", "mysqlclient"),
+        ("postgresql+psycopg2://user@localhost/db", "psycopg2", "psycopg2-binary"),
+        ("postgresql+pg8000://user@localhost/db", "pg8000", "pg8000"),
     ],
 )
-def test_missing_driver_is_named(location: str, module: str, package: str) -> None:
-    if importlib.util.find_spec(module) is not None:
-        pytest.skip(f"{module} is installed")
-    with pytest.raises(UserError, match="needs a driver that is not installed") as caught:
-        open_storage(location)
-    assert package in str(caught.value).partition("not installed")[2].split()[-1]
-
-
-def test_driver_that_is_proposed_is_the_one_that_sqlalchemy_loads() -> None:
-    """Which one it is where the URL names none has changed between versions of SQLAlchemy."""
-    from sqlalchemy.engine import make_url
-
-    url = "postgresql://user@localhost/db"
-    driver = make_url(url).get_dialect().driver
-    if importlib.util.find_spec(driver) is not None:
-        pytest.skip(f"{driver} is installed")
+def test_missing_driver_is_named_as_pip_takes_it(
+    location: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError) as caught:
-        open_storage(url)
-    assert str(caught.value).split()[-1].strip("'\"").partition("[")[0].removesuffix("-binary") == driver
+        open_storage(location)
+    assert str(caught.value) == (f"storage {location!r} needs a driver that is not installed: pip install '{package}'")
 
 
 @pytest.mark.parametrize(
-    ("location", "expected"),
-    [
-        ("postgresql://user:secret@host:5432/db", "postgresql://user:***@host:5432/db"),
-        ("--storage=postgresql://user:secret@host/db", "--storage=postgresql://user:***@host/db"),
-        ("mysql://user:secret@host:port/db", "mysql://user:***@host:port/db"),
-        ("postgresql://user@host/db", "postgresql://user@host/db"),
-        ("postgresql://host:5432/db", "postgresql://host:5432/db"),
-        ("sqlite:///study.db", "sqlite:///study.db"),
-        ("study.log", "study.log"),
-        ("env_kwargs:dict(a='x:y@z')", "env_kwargs:dict(a='x:y@z')"),
-    ],
+    ("extra", "package"),
+    [("postgresql", "psycopg[binary]"), ("mysql", "PyMySQL"), ("redis", "redis"), ("grpc", "grpcio")],
 )
-def test_redacted(location: str, expected: str) -> None:
-    assert redacted(location) == expected
+def test_extra_that_is_named_installs_the_driver(extra: str, package: str) -> None:
+    pyproject = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(rf'^{extra} = \["{re.escape(package)}>=', pyproject, flags=re.MULTILINE)
+
+
+def test_default_storage_with_braces_in_its_path_is_one(tmp_path: Path) -> None:
+    open_storage(f"sqlite:///{tmp_path / '{study}.db'}")
+    assert [path.name for path in tmp_path.iterdir()] == ["{study}.db"]
+
+
+def test_folder_and_file_of_something_else_are_no_journals(tmp_path: Path) -> None:
+    (tmp_path / "folder.log").mkdir()
+    for create in (True, False):
+        with pytest.raises(UserError, match=r"folder\.log'.*(Is a directory|is a folder)"):
+            open_storage(str(tmp_path / "folder.log"), create=create)
+    for text in ("epoch 1, loss 0.3\nepoch 2, loss 0.2\n", '{"loss": 0.3}\n', "3\n", "[]\n"):
+        file = tmp_path / "training.log"
+        file.write_text(text)
+        with pytest.raises(UserError, match="is damaged"):
+            open_storage(str(file))
+        assert file.read_text() == text
+
+
+def test_storage_is_the_one_given_or_that_of_the_environment_or_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert storage_location(None, "logs") == default_storage("logs")
+    monkeypatch.setenv("SB3_HPO_STORAGE", "")
+    assert storage_location(None, "logs") == default_storage("logs")
+    monkeypatch.setenv("SB3_HPO_STORAGE", "elsewhere.log")
+    assert storage_location(None, "logs") == "elsewhere.log"
+    assert storage_location("here.log", "logs") == "here.log"
+
+
+def test_database_gets_the_keyword_arguments_of_the_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(databases.RDB_KWARGS, "grace_period", 7)
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.db'}")
+    assert storage.grace_period == 7
+
+
+def test_server_is_given_a_bound_and_asked_before_a_connection_is_used_again(postgresql_location: str) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch, closed_afterwards(monkeypatch):
+        storage = open_storage(f"{postgresql_location}?application_name=mine")
+        assert storage.engine.driver == "psycopg"
+        assert storage.engine_kwargs == {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+        storage = open_storage(f"{postgresql_location}?connect_timeout=3")
+        assert storage.engine_kwargs["connect_args"] == {}
+
+
+class Bomb:
+    """Unpickled, it would leave a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_nothing_in_redis_is_unpickled(redis_location: str, tmp_path: Path) -> None:
+    prefix = redis_location.partition("prefix=")[2]
+    snapshot = pickle.dumps(Bomb(tmp_path / "exploded"))
+    with redis_client(redis_location.partition("?")[0]) as client:
+        client.set(f"{prefix}:snapshot", snapshot)
+        with pytest.MonkeyPatch.context() as monkeypatch, closed_afterwards(monkeypatch):
+            study = optuna.create_study(storage=open_storage(redis_location), study_name="s")
+            for _ in range(101):  # Optuna would make a snapshot now and then.
+                study._storage.create_new_trial(study._study_id)
+            again = optuna.load_study(storage=open_storage(redis_location), study_name="s")
+        assert len(again.trials) == 101
+        assert client.get(f"{prefix}:snapshot") == snapshot
+    assert not (tmp_path / "exploded").exists()
+    pickle.loads(snapshot)
+    assert (tmp_path / "exploded").exists()
+
+
+def test_mysql_keeps_as_much_as_the_readme_says(mysql_location: str) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch, closed_afterwards(monkeypatch):
+        study = optuna.create_study(storage=open_storage(mysql_location))
+        trial = optuna.Trial(study, study._storage.create_new_trial(study._study_id))
+        trial.set_user_attr("runs", "x" * 65_000)
+        with pytest.raises(optuna.exceptions.StorageInternalError):
+            trial.set_user_attr("runs", "x" * 66_000)
+        execute(mysql_location, "ALTER TABLE trial_user_attributes MODIFY value_json MEDIUMTEXT")
+        trial.set_user_attr("runs", "x" * 66_000)
+        assert trial.study.trials[0].user_attrs["runs"] == "x" * 66_000

@@ -1,0 +1,189 @@
+"""The rows that can still be read in a damaged SQLite file."""
+
+from __future__ import annotations
+
+import collections
+import json
+import sqlite3
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from optuna.distributions import json_to_distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MAX_FAILURES = 20_000
+"""Attempts to read a part of a table that may fail before the rest of it counts as lost: about a second."""
+
+Row = dict[str, Any]
+
+
+def open_read_only(path: Path, timeout: float) -> sqlite3.Connection:
+    """A connection that cannot change the file.
+
+    :param timeout: seconds to wait for a process that is writing
+    """
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=timeout)
+
+
+class Readable:
+    """What can be read of a table.
+
+    :ivar rows: the rows in which every value is of its kind, by primary key
+    :ivar end_is_lost: whether the table may have had more rows after the last of them, or none of it makes sense
+    """
+
+    def __init__(self, rows: dict[int, Row], end_is_lost: bool) -> None:
+        self.rows = rows
+        self.end_is_lost = end_is_lost
+
+
+def readable_rows(connection: sqlite3.Connection, table: sqlalchemy.Table, largest: int) -> Readable:
+    """Read a table around what is damaged.
+
+    :param connection: one that returns text as bytes
+    :param table: what Optuna says the table is
+    :param largest: no key is larger
+    """
+    key = _key(table)
+    columns = [column.name for column in table.columns]
+    query = _select([key, *columns], table.name, "NOT INDEXED")
+    found, failed = _read(connection, query, key, largest)
+    rows: dict[int, Row] = {}
+    for values in found:
+        row = _sound(dict(zip(columns, values[1:], strict=True)), table)
+        if row is not None:
+            rows.setdefault(row[key], row)
+    last = max(rows, default=0)
+    return Readable(rows, len(rows) < len(found) or any(upper > last for upper in failed))
+
+
+def indexed_keys(
+    connection: sqlite3.Connection, table: sqlalchemy.Table, parent: str, largest: int
+) -> tuple[dict[int, int], bool]:
+    """Which row belongs to which parent, as an index has it, which is kept apart from the table.
+
+    :param parent: column that names the parent, the first one of an index
+    :return: the parent of each row by the row's key, and whether the whole index could be read
+    """
+    key = _key(table)
+    name = _index(connection, table.name, parent)
+    if name is None:
+        return {}, False
+    query = _select([parent, key], table.name, f'INDEXED BY "{name}"')
+    found, failed = _read(connection, query, parent, largest)
+    parents = {row: owner for owner, row in found if isinstance(owner, int) and isinstance(row, int)}
+    return parents, not failed
+
+
+def indexed_names(connection: sqlite3.Connection, table: sqlalchemy.Table, column: str) -> dict[int, str]:
+    """A text column by primary key, as an index has it; empty where that cannot be read."""
+    key, index = _key(table), _index(connection, table.name, column)
+    if index is None:
+        return {}
+    query = _select([key, column], table.name, f'INDEXED BY "{index}"')
+    try:
+        rows = connection.execute(f'{query} ORDER BY "{column}"').fetchall()
+        return {row: name.decode() for row, name in rows if isinstance(row, int) and isinstance(name, bytes)}
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return {}
+
+
+def _key(table: sqlalchemy.Table) -> str:
+    return str(next(iter(table.primary_key.columns)).name)
+
+
+def _select(columns: Iterable[str], table: str, by: str) -> str:
+    listed = ", ".join(f'"{column}"' for column in columns)
+    return " ".join(["SELECT", listed, "FROM", f'"{table}"', by])
+
+
+def _index(connection: sqlite3.Connection, table: str, column: str) -> str | None:
+    try:
+        for _, index, *_ in connection.execute(f'PRAGMA index_list("{_text(table)}")').fetchall():
+            columns = connection.execute(f'PRAGMA index_info("{_text(index)}")').fetchall()
+            if _text(columns[0][2]) == column:
+                return _text(index)
+    except (sqlite3.DatabaseError, UnicodeDecodeError, IndexError):
+        pass
+    return None
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _read(
+    connection: sqlite3.Connection, query: str, column: str, largest: int
+) -> tuple[list[tuple[Any, ...]], list[int]]:
+    """Rows by ranges of a column, the large ranges first: one that fails is halved.
+
+    :return: the rows, and the upper ends of what stayed unreadable
+    """
+    found: dict[tuple[Any, ...], None] = {}
+    failed: list[int] = []
+    ranges = collections.deque([(-1, largest)])
+    n_failures = 0
+    while ranges:
+        low, high = ranges.popleft()
+        try:
+            for row in connection.execute(f'{query} WHERE "{column}" BETWEEN ? AND ? ORDER BY "{column}"', (low, high)):
+                found[row] = None
+                low = max(low, row[0]) if isinstance(row[0], int) else low
+        except sqlite3.DatabaseError:
+            n_failures += 1
+            if low >= high or n_failures > MAX_FAILURES:
+                failed.append(high)
+                continue
+            middle = (low + high) // 2
+            ranges.extend([(low, middle), (middle + 1, high)])
+    return list(found), failed
+
+
+def _sound(row: Row, table: sqlalchemy.Table) -> Row | None:
+    """A row with its text decoded; None if one of its values is not what Optuna writes there."""
+    try:
+        decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
+    except UnicodeDecodeError:
+        return None
+    if not all(_is_sound(decoded[column.name], column) for column in table.columns):
+        return None
+    return decoded if _values_agree(decoded) else None
+
+
+def _is_sound(value: object, column: sqlalchemy.Column[Any]) -> bool:
+    if value is None:
+        return bool(column.nullable) and not column.foreign_keys
+    kind = column.type
+    if isinstance(kind, sqlalchemy.Enum):
+        return value in kind.enums
+    if isinstance(kind, sqlalchemy.DateTime):
+        return _is_made_by(datetime.fromisoformat, value)
+    if isinstance(kind, sqlalchemy.Float):
+        return isinstance(value, (int, float))
+    if isinstance(kind, sqlalchemy.Integer):
+        return isinstance(value, int)
+    if not isinstance(value, str):
+        return False
+    if column.name == "distribution_json":
+        return _is_made_by(json_to_distribution, value)
+    return not column.name.endswith("_json") or _is_made_by(json.loads, value)
+
+
+def _is_made_by(read: Any, value: object) -> bool:
+    try:
+        read(value)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+    return True
+
+
+def _values_agree(row: Row) -> bool:
+    """Whether a value is there exactly where its type says that it is a finite number."""
+    for name in ("value", "intermediate_value"):
+        if f"{name}_type" in row:
+            return bool((row[name] is not None) == (row[f"{name}_type"] == "FINITE"))
+    return True
