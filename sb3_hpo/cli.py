@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from sb3_hpo._version import __version__
 from sb3_hpo.errors import UserError
+from sb3_hpo.parsers import OneLineParser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"sb3-hpo: error: {error}\n")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         sys.stderr.write("sb3-hpo: stopped; finished trials are kept: --study-name goes on with a study\n")
-        return 130
+        # As shells report it: SIGINT, unless it was another signal that ended the command at once.
+        return 128 + int(next(iter(stopped.args), 2))
 
 
 def _run(words: list[str]) -> int:
@@ -44,16 +46,24 @@ def _run(words: list[str]) -> int:
     commands.add_parser("export", help="write a trial as YAML that the stock zoo trains with", add_help=False)
     commands.add_parser("replay", help="train a trial again, to the last digit", add_help=False)
     commands.add_parser("train", help="train as rl_zoo3 train does, with this plugin loaded", add_help=False)
+    commands.add_parser("worker", help="join a study from any machine", add_help=False)
+    commands.add_parser("storage-proxy", help="serve a database to workers that cannot reach it", add_help=False)
     args = parser.parse_args(words[:1])
     if args.command in ("validate", "export", "replay"):
         from sb3_hpo import study_commands
+        from sb3_hpo.storage_failures import failures_in_one_line
 
-        command: int = getattr(study_commands, f"{args.command}_command")(words[1:])
+        with failures_in_one_line(study_commands.location_of(words[1:])):
+            command: int = getattr(study_commands, f"{args.command}_command")(words[1:])
         return command
-    return {"tune": _tune, "train": _train, "spaces": _spaces}[args.command](words[1:])
+    run = {"tune": _tune, "train": _train, "spaces": _spaces, "worker": _worker, "storage-proxy": _storage_proxy}
+    return run[args.command](words[1:])
 
 
 def _tune(words: list[str]) -> int:
+    if not {"-h", "--help"} & set(words) and not any(word.startswith("--cluster") for word in words):
+        _prepare_workers()
+
     from sb3_hpo.plugin import arguments
 
     parser = tune_parser()
@@ -62,6 +72,30 @@ def _tune(words: list[str]) -> int:
     setattr(args, arguments.GIVEN_OPTIONS, arguments.given_options(parser, words))
     arguments.run_zoo_training(args)
     return 0
+
+
+def _worker(words: list[str]) -> int:
+    if not {"-h", "--help"} & set(words):
+        _prepare_workers()
+
+    from sb3_hpo.crew import WorkersDieError
+    from sb3_hpo.search import ConsecutiveFailuresError
+    from sb3_hpo.storage_failures import failures_in_one_line
+    from sb3_hpo.worker_command import worker_command
+
+    try:
+        with failures_in_one_line():
+            return worker_command(words)
+    except (ConsecutiveFailuresError, WorkersDieError) as error:
+        sys.stderr.write(f"sb3-hpo: the worker stops: {error}\n")
+        return 1
+
+
+def _prepare_workers() -> None:
+    from sb3_hpo.processes import prepare_processes
+
+    # The last one torch imports at the first optimizer, which takes each worker two seconds.
+    prepare_processes(["sb3_hpo.plugin.worker_process", "torch._dynamo"])
 
 
 def _train(words: list[str]) -> int:
@@ -101,6 +135,12 @@ def _spaces(words: list[str]) -> int:
     return 0
 
 
+def _storage_proxy(words: list[str]) -> int:
+    from sb3_hpo.storage_proxy import storage_proxy_command
+
+    return storage_proxy_command(words)
+
+
 def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     from sb3_hpo.registered import check_registered
 
@@ -109,8 +149,19 @@ def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namesp
     except (NameError, SyntaxError, TypeError, ValueError) as error:
         # The zoo evaluates what -params and --env-kwargs give.
         raise UserError(f"{error}: write -params and --env-kwargs as name:value, with text in quotes") from None
+    _check_track(args, words)
     check_registered(args.algo, args.env, args.gym_packages)
     return args
+
+
+def _check_track(args: argparse.Namespace, words: list[str]) -> None:
+    from sb3_hpo.storage import STORAGE_VARIABLE, redacted_command
+
+    if args.track and redacted_command(words) != " ".join(words):
+        raise UserError(
+            f"--track sends the command to Weights & Biases, with the password in it: name the storage by the "
+            f"environment variable {STORAGE_VARIABLE}"
+        )
 
 
 def tune_parser() -> argparse.ArgumentParser:
@@ -167,6 +218,13 @@ def _stop_at(text: str) -> float | str:
         return text
 
 
+def _multiple(text: str) -> float | None:
+    try:
+        return None if text == "none" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'none'") from None
+
+
 def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     from sb3_hpo.scores import AGGREGATES, SCORES
     from sb3_hpo.settings import TuningSettings
@@ -190,6 +248,7 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         ("--n-validation-episodes", int, "Deterministic episodes that judge one trained agent"),
         ("--stop-after", int, "Evaluations in a row that must reach --stop-at"),
         ("--no-improvement", int, "Evaluations without a new best after which a training of the search stops"),
+        ("--max-retries", int, "How often a trial whose worker died is tried again before it counts as failed"),
         ("--max-consecutive-failures", int, "Failed trials in a row after which the study stops"),
     ):
         default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
@@ -209,7 +268,27 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         help="Mean return at which a training of the search stops, or 'threshold' for that of the environment",
     )
     group.add_argument(
+        "--max-trial-cost",
+        type=_multiple,
+        default=TuningSettings.max_trial_cost,
+        metavar="MULTIPLE",
+        help="Multiple of the median time of the others at the same evaluation at which a training of the search is "
+        f"stopped; 'none' to stop nothing (default: {TuningSettings.max_trial_cost:g})",
+    )
+    group.add_argument(
         "--save-models", action="store_true", help="Keep the best model of each finished trial in the study's folder"
+    )
+    group.add_argument(
+        "--cluster",
+        metavar="URL",
+        help="Submit the workers to a cluster that runs: dask://host:port or ray://host:port. --n-jobs is then their "
+        "number (default: what the cluster has room for)",
+    )
+    group.add_argument(
+        "--warm-start-from",
+        metavar="STUDY",
+        help="Try the best configurations of an earlier study first: of the same algorithm, in the same storage, of "
+        "whatever environment or number of steps",
     )
     group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
 
@@ -229,30 +308,30 @@ def _other_help() -> dict[str, str]:
         "--max-total-trials": "Trials (complete or pruned) at which the whole study ends",
         "--n-evaluations": f"Evaluations during one training, evenly spaced (default: {Defaults.n_evaluations})",
         "--n-eval-envs": "Environments an evaluation steps side by side (default: one per episode)",
-        "--n-jobs": "Processes; only 1 is possible for now",
-        "--storage": "Database URL or .log journal file (default: an SQLite file in the log folder)",
+        "--n-jobs": "Processes that work on the study (default: the cores that may be used)",
+        "--storage": "Database URL, redis://, grpc://, or a .log journal file (default: $SB3_HPO_STORAGE, or an SQLite "
+        "file in the log folder)",
         "--trial-id": "Number of the trial to train, from 0, or 'best' (with --study-name)",
         "--study-name": "Study to create or to go on with (default: a new one)",
     }
 
 
-class _TuneParser(argparse.ArgumentParser):
+class _TuneParser(OneLineParser):
     """The zoo's parser with its options in a group of their own, and mistakes told in one line."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._zoo_options: Any = None
+        # Looked up once: it asks all installed packages what they offer.
+        self._other_help = _other_help()
         super().__init__(*args, **kwargs)
         self._zoo_options = self.add_argument_group("options of rl_zoo3 train")
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:
-        if args and args[0] in _other_help():
+        if args and args[0] in self._other_help:
             # What can be chosen comes from this project's registries, which check the names.
-            kwargs = {**kwargs, "help": _other_help()[args[0]], "choices": None}
+            kwargs = {**kwargs, "help": self._other_help[args[0]], "choices": None}
         if args and args[0] == "--trial-id":
             kwargs["type"] = _trial_id
         if self._zoo_options is None:
             return super().add_argument(*args, **kwargs)
         return self._zoo_options.add_argument(*args, **kwargs)
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"sb3-hpo: error: {message}\n")

@@ -58,7 +58,9 @@ class StopSignal:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self._pending and now - self._received_at > ECHO_S:
-            raise KeyboardInterrupt
+            # What this ends hands trials back, which an echo of this one must not end.
+            self._received_at = now
+            raise KeyboardInterrupt(signal.Signals(number))
         if not self._pending:
             self._received_at = now
         self.received = signal.Signals(number)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP, _SELECTION = range(6)
+_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP, _SELECTION, _RESUME = range(7)
 
 _MAX_SEED = 2**31 - 1
 """numpy, torch and Gymnasium all take seeds up to this one, with room for the rank of a parallel environment."""
@@ -36,12 +36,17 @@ def evaluation_seed(training_seed: int) -> int:
     return _distinct_seeds(training_seed, _EVALUATION, 1)[0]
 
 
-def sampler_seed(seed: int, n_existing_trials: int) -> int:
-    """The sampler's seed for a command that finds ``n_existing_trials`` in the study.
+def resume_seed(training_seed: int, n_timesteps: int) -> int:
+    """The seed of a training that goes on after it paused at ``n_timesteps`` environment steps."""
+    return _distinct_seeds(training_seed, _RESUME, 1, n_timesteps)[0]
 
-    A resumed study has more trials than before, so its sampler does not draw the same configurations again.
+
+def sampler_seed(seed: int, first_trial: int) -> int:
+    """The sampler's seed for a worker whose first trial has the number ``first_trial`` in its study.
+
+    No two workers of a study share a number, nor does one that goes on with it later: none repeats what another drew.
     """
-    return _distinct_seeds(seed, _SAMPLER, 1, n_existing_trials)[0]
+    return _distinct_seeds(seed, _SAMPLER, 1, first_trial)[0]
 
 
 def bootstrap_generator(seed: int) -> np.random.Generator:

@@ -78,4 +78,6 @@ def to_settings(given: Mapping[str, object]) -> dict[str, object]:
     names = {field.name for field in dataclasses.fields(TuningSettings)} - {"seed"}
     if renamed.get("n_timesteps") == -1:  # How the zoo says that none is given.
         del renamed["n_timesteps"]
+    if renamed.get("n_jobs") == -1:  # How the zoo says all cores.
+        del renamed["n_jobs"]
     return {name: value for name, value in renamed.items() if name in names}

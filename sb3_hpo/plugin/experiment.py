@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import tempfile
+import unittest.mock
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,15 @@ from rl_zoo3.utils import ALGOS
 from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.bases import base_file, policy_for
 from sb3_hpo.configuration import NESTED_ARGUMENTS, from_zoo
+from sb3_hpo.crew import WorkersDieError
 from sb3_hpo.errors import UserError
 from sb3_hpo.export import zoo_yaml
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin.preparation import HPO_KEY, prepare_tuning
+from sb3_hpo.plugin.workforces import n_threads
 from sb3_hpo.search import ConsecutiveFailuresError
-from sb3_hpo.storage import default_storage, open_storage
+from sb3_hpo.storage import open_storage, redacted, redacted_command, storage_location
+from sb3_hpo.storage_failures import failures_in_one_line
 from sb3_hpo.trial_loading import is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.trust import check_modules
 
@@ -95,16 +100,29 @@ class HpoExperimentManager(ExperimentManager):
         """
         if self._tuning is None:
             raise RuntimeError("setup_experiment has to come before hyperparameters_optimization")
-        if self.args.num_threads <= 0 and torch.device(self.device if self.device != "auto" else "cpu").type == "cpu":
-            # Networks of this size run slower on more threads than one.
-            torch.set_num_threads(1)
-        with _user_errors():
-            exit_code = self._tuning.run()
+        threads = n_threads(self, 1)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        tuning = self._tuning
+        with _user_errors(tuning.location, f"the same command and --study-name {tuning.study_name}"):
+            exit_code = tuning.run()
         if exit_code:
             raise SystemExit(exit_code)
 
+    def _save_config(self, saved_hyperparams: dict[str, Any]) -> None:
+        """Save what the model is trained with. The zoo writes its options and its command, passwords included."""
+        args = self.args
+        shown = None if args.storage is None else redacted(args.storage)
+        self.args = argparse.Namespace(**{**vars(args), "storage": shown})
+        try:
+            with unittest.mock.patch.object(sys, "orig_argv", [redacted_command([word]) for word in sys.orig_argv]):
+                super()._save_config(saved_hyperparams)
+        finally:
+            self.args = args
+
     def _read_trial(self, study_name: str, number: int | str) -> tuple[dict[str, Any], dict[str, Any]]:
-        study = load_study(open_storage(self.storage or default_storage(self.log_folder), create=False), study_name)
+        storage = open_storage(storage_location(self.storage, self.log_folder), create=False)
+        study = load_study(storage, study_name)
         trial = load_trial(study, number)
         # The zoo would look for the trial itself, and take trial 0 for none.
         self.trial_id = None
@@ -144,13 +162,18 @@ class HpoExperimentManager(ExperimentManager):
 
 
 @contextlib.contextmanager
-def _user_errors() -> Iterator[None]:
-    """End the program as a command line should: mistakes in one line with exit code 2, no traceback."""
+def _user_errors(location: str | None = None, go_on: str = "the same command") -> Iterator[None]:
+    """End the program as a command line should: mistakes in one line with exit code 2, no traceback.
+
+    :param location: the storage that is in use
+    :param go_on: what goes on with the study once there is space on a disk that was full
+    """
     try:
-        yield
+        with failures_in_one_line(location, go_on):
+            yield
     except UserError as error:
         sys.stderr.write(f"sb3-hpo: error: {error}\n")
         raise SystemExit(2) from None
-    except ConsecutiveFailuresError as error:
+    except (ConsecutiveFailuresError, WorkersDieError) as error:
         sys.stderr.write(f"sb3-hpo: the study was stopped: {error}\n")
         raise SystemExit(1) from None

@@ -19,16 +19,18 @@ from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError, one_line
 from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, zoo_parser
 from sb3_hpo.plugin.task import ZooTask
+from sb3_hpo.plugin.workforces import check_storage, prepare_crew
 from sb3_hpo.pruners import check_pruner
 from sb3_hpo.samplers import check_sampler
 from sb3_hpo.settings import THRESHOLD, TuningSettings
 from sb3_hpo.space_files import edited_space, read_space_file
-from sb3_hpo.storage import default_storage, open_storage
-from sb3_hpo.study import stored_choices, stored_space
+from sb3_hpo.storage import open_storage, storage_location
+from sb3_hpo.study import storable, stored_choices, stored_space
 from sb3_hpo.tuning import Tuning, check_writable
 
 if TYPE_CHECKING:
     from rl_zoo3.exp_manager import ExperimentManager
+
 
 HPO_KEY = "hpo"
 """Where this project's options stand in ``-params`` and in a configuration file: ``hpo:dict(n_seeds=3)``."""
@@ -59,12 +61,16 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     task = ZooTask(experiment, configuration)
     task.check()
 
-    storage = open_storage(settings.storage or default_storage(settings.log_folder))
+    location = storage_location(settings.storage, settings.log_folder)
+    check_storage(settings, location)
+    storage = open_storage(location)
     settings = _with_threshold(options.settings(stored_choices(storage, settings.study_name)), task)
     experiment.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
     configuration["n_timesteps"] = experiment.n_timesteps
     if space is None:
         space, origin = stored_space(storage, settings.study_name), f"study {settings.study_name!r}"
+        if space == storable(algorithm.search_space.for_features(task.features)):
+            space = None
     search_space = algorithm.search_space
     if space is not None:
         search_space = edited_space(experiment.algo, algorithm, space, origin)
@@ -75,7 +81,8 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
         f"sampler {settings.sampler}, pruner {settings.pruner}",
         "bold",
     )
-    return Tuning(task, for_task, settings, storage, display)
+    make_crew = prepare_crew(experiment, settings, location, storage, display)
+    return Tuning(task, for_task, settings, storage, display, make_crew)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +129,6 @@ class _Options:
 def _check_zoo_options(experiment: ExperimentManager) -> None:
     if experiment.continue_training:
         raise UserError(f"--trained-agent {experiment.trained_agent!r} cannot be tuned: leave it out when optimizing")
-    if experiment.n_jobs != 1:
-        raise UserError(
-            f"--n-jobs is {experiment.n_jobs}, it must be 1: for more processes start the same command several times "
-            "with the same --storage and --study-name"
-        )
 
 
 def _with_threshold(settings: TuningSettings, task: ZooTask) -> TuningSettings:

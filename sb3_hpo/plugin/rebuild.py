@@ -14,6 +14,7 @@ from sb3_hpo.plugin.experiment import HpoExperimentManager, stock_hyperparams
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.registered import check_registered
 from sb3_hpo.space_files import edited_space
+from sb3_hpo.study import storable
 from sb3_hpo.trust import check_modules
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def rebuild_task(description: StudyDescription, gym_packages: Sequence[str], log
 def rebuild_space(description: StudyDescription, task: ZooTask) -> SearchSpace:
     """The search space of a study, as it is for its task."""
     algorithm = get_algorithm(description.algo)
-    space = algorithm.search_space
-    if description.search_space is not None:
-        space = edited_space(description.algo, algorithm, description.search_space, "the study")
-    return space.for_features(task.features)
+    own = algorithm.search_space.for_features(task.features)
+    if description.search_space is None or description.search_space == storable(own):
+        # That of an installed package, which may name arguments that a class takes without listing them.
+        return own
+    return edited_space(description.algo, algorithm, description.search_space, "the study").for_features(task.features)
 
 
 def rebuild_stock_task(

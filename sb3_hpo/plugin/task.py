@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 from rl_zoo3.utils import ALGOS, get_callback_list
+from sb3_contrib import ARS
 from sb3_contrib.common.maskable.utils import is_masking_supported
 from sb3_contrib.common.vec_env import AsyncEval
 
+from sb3_hpo.checkpoints import load_model, save_model
 from sb3_hpo.errors import UserError, one_line
 from sb3_hpo.evaluation import uses_masks
 from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
+from sb3_hpo.plugin import ars
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from rl_zoo3.exp_manager import ExperimentManager
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -53,6 +57,11 @@ class ZooTask:
             "gym_packages": [module for module in args.gym_packages if module != "sb3_hpo.plugin"],
             "device": str(self._experiment.device),
         }
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Spaces, length of an episode and threshold, wrappers included."""
+        return self._environment.in_text
 
     def prepare(self, configuration: Mapping[str, Any]) -> ZooTraining:
         """Have the zoo pre-process a configuration."""
@@ -104,6 +113,8 @@ class ZooTask:
                 )
             spec = env.get_attr("spec", indices=0)[0]
             return _Environment(
+                observation_space=str(env.observation_space),
+                action_space=str(env.action_space),
                 has_box_actions=isinstance(env.action_space, gym.spaces.Box),
                 max_episode_steps=None if spec is None else spec.max_episode_steps,
                 reward_threshold=None if spec is None else spec.reward_threshold,
@@ -116,9 +127,16 @@ class ZooTask:
 class _Environment:
     """What is known of the environment once it was built."""
 
+    observation_space: str
+    action_space: str
     has_box_actions: bool
     max_episode_steps: int | None
     reward_threshold: float | None
+
+    @property
+    def in_text(self) -> dict[str, str]:
+        names = ("observation_space", "action_space", "max_episode_steps", "reward_threshold")
+        return {name: str(getattr(self, name)) for name in names}
 
 
 class ZooTraining:
@@ -153,19 +171,39 @@ class ZooTraining:
             env.close()
             raise
 
+    def save(self, model: BaseAlgorithm, folder: Path) -> None:
+        """Write a model as SB3 and the zoo do: weights, replay buffer, statistics of ``VecNormalize``."""
+        save_model(model, folder)
+
+    def restore(self, folder: Path, seed: int) -> BaseAlgorithm | None:
+        """A model that was written, on new environments; None for ARS, whose schedules cannot go on."""
+        if self._experiment.algo == "ars":
+            return None
+        env = self._create_envs(seed, self._n_envs, eval_env=False)
+        try:
+            return load_model(ALGOS[self._experiment.algo], folder, env, seed, self._experiment.device)
+        except BaseException:
+            env.close()
+            raise
+
     def create_eval_env(self, seed: int, n_envs: int) -> VecEnv:
         """Environments for evaluation, with the zoo's wrappers."""
         return self._create_envs(seed, n_envs, eval_env=True)
 
     def learn(self, model: BaseAlgorithm, callbacks: Sequence[BaseCallback]) -> None:
         """Train as the zoo's own training does."""
-        kwargs: dict[str, Any] = {}
-        n_ars_workers = self._experiment.n_envs
-        if self._experiment.algo == "ars" and n_ars_workers > 1:
-            make_env = functools.partial(self._create_envs, model.seed or 0, 1, eval_env=False)
-            kwargs["async_eval"] = AsyncEval([make_env] * n_ars_workers, model.policy)
-        own = get_callback_list({"callback": self._experiment.specified_callbacks})
-        model.learn(self.n_timesteps, callback=[*own, *callbacks], **kwargs)
+        callbacks = [*get_callback_list({"callback": self._experiment.specified_callbacks}), *callbacks]
+        if isinstance(model, ARS):
+            ars.learn(model, self.n_timesteps, callbacks, self._async_eval(model))
+            return
+        # SB3 adds what is done already to the first; the whole training is what its schedules go by.
+        n_left, is_new = self.n_timesteps - model.num_timesteps, model.num_timesteps == 0
+        model.learn(n_left, callback=callbacks, reset_num_timesteps=is_new)
+
+    def _async_eval(self, model: ARS) -> AsyncEval | None:
+        n_workers = self._experiment.n_envs
+        make_env = functools.partial(self._create_envs, model.seed or 0, 1, eval_env=False)
+        return AsyncEval([make_env] * n_workers, model.policy) if n_workers > 1 else None
 
     def _create_envs(self, seed: int, n_envs: int, *, eval_env: bool) -> VecEnv:
         experiment = copy.copy(self._experiment)

@@ -1,0 +1,1 @@
+"""Clusters that already run: how workers are submitted to Dask and to Ray."""
