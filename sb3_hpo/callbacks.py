@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class TrialEvalCallback(EvalCallback):
         become: the mean of the last column, moved towards this training by its share of how far it is ahead of (or
         behind) the others *at the same evaluation*. A seed that does as the others did reports their mean all along,
         without the dip of an agent that has just begun, and at its end the value is the mean over the seeds
+    :param stops_between_rollouts: whether a training that is pruned ends where the next rollout begins, with all that
+        it has collected learned from, rather than at once: so that another trial can go on with it
     :param is_reporting: whether evaluations are reported to the trial, and the trial asked whether to prune
     :raises FloatingPointError: during training, if at an evaluation the weights, an observation or the mean return are
         NaN or infinite; Optuna would take ``+inf`` for the best value of all
@@ -72,6 +75,7 @@ class TrialEvalCallback(EvalCallback):
         step_offset: int = 0,
         earlier_curves: Sequence[Sequence[float]] | np.ndarray[Any, Any] = (),
         is_reporting: bool = True,
+        stops_between_rollouts: bool = False,
     ) -> None:
         super().__init__(
             eval_env=eval_env,
@@ -88,7 +92,13 @@ class TrialEvalCallback(EvalCallback):
         self.step_offset = step_offset
         self.earlier_curves = [list(curve) for curve in earlier_curves]
         self.is_reporting = is_reporting
+        self.stops_between_rollouts = stops_between_rollouts
         self.is_pruned = False
+        self.evaluation_seconds = 0.0
+        """Seconds spent on evaluations so far."""
+        self.storage_seconds = 0.0
+        """Seconds spent on reports to the trial, and on asking it whether to prune."""
+        self._ends_here = False
         self._intervals_done = 0
         self._episode_returns: list[float] = []
         self._episode_lengths: list[int] = []
@@ -98,19 +108,28 @@ class TrialEvalCallback(EvalCallback):
         if self.eval_freq > 0:
             self._intervals_done = self.model.num_timesteps // self.eval_freq
 
+    def _on_rollout_start(self) -> None:
+        super()._on_rollout_start()
+        self._ends_here = self.is_pruned
+
     def _on_step(self) -> bool:
+        if self._ends_here:
+            return False
         if self.eval_freq <= 0 or self.num_timesteps // self.eval_freq <= self._intervals_done:
             return True
         self._intervals_done = self.num_timesteps // self.eval_freq
         check_weights(self.model)
+        started = time.monotonic()
         continue_training = self._evaluate()
+        evaluated = time.monotonic()
         self._check_finite()
-        if not self.is_reporting or self._is_past_the_end():
-            return continue_training
-        self.trial.report(self._expected_mean(), self.step_offset + self.num_timesteps)
-        if continue_training and self.trial.should_prune():
-            self.is_pruned = True
-            return False
+        if self.is_reporting and not self._is_past_the_end():
+            self.trial.report(self._expected_mean(), self.step_offset + self.num_timesteps)
+            if continue_training and self.trial.should_prune():
+                self.is_pruned = True
+                continue_training = self.stops_between_rollouts
+        self.evaluation_seconds += evaluated - started
+        self.storage_seconds += time.monotonic() - evaluated
         return continue_training
 
     def _evaluate(self) -> bool:

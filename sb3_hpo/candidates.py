@@ -7,12 +7,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from optuna.trial import TrialState
 
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.finalists import choose_finalists
-from sb3_hpo.objective import HYPERPARAMS, configuration_of
+from sb3_hpo.objective import configuration_of
+from sb3_hpo.promotion import paused_trials, value_at_rung
 from sb3_hpo.transforms import OutsideSpaceError, Plain
+from sb3_hpo.trial_attributes import FINAL_RETURNS, HYPERPARAMS, RUNS
 from sb3_hpo.trust import check_same_modules
 
 if TYPE_CHECKING:
@@ -34,12 +37,15 @@ class Candidate:
     :param score: the trial's score in the search; None without a trial
     :param configuration: the whole configuration, in the zoo's notation
     :param is_default: whether it is the configuration that was tuned from
+    :param tuning_scores: tuning seed -> mean return of the agent that the search trained on it, judged as those of the
+        validation are
     """
 
     trial: int | None
     score: float | None
     configuration: Mapping[str, Any]
     is_default: bool
+    tuning_scores: Mapping[int, float] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -129,7 +135,10 @@ class Validation:
 
 
 def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_finalists: int) -> list[Candidate]:
-    """The default and the finalists of a study, those of the best score first."""
+    """The default and the finalists of a study, the most promising one first.
+
+    Where no trial was trained to its end, the finalists are the paused ones that came furthest: validation trains them.
+    """
     default_params = _default_params(task, space)
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
@@ -138,12 +147,38 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
         best = max(of_default, key=lambda trial: trial.value or 0.0)
         default = dataclasses.replace(default, trial=best.number, score=best.value)
     finalists = choose_finalists(trials, space, n_finalists, default_params)
+    if not finalists:
+        paused = paused_trials(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
+        furthest = {repr(sorted(trial.params.items())): trial for trial in reversed(paused)}
+        finalists = [t for t in paused if t in furthest.values() and t.params != default_params][:n_finalists]
     for trial in finalists:
         check_same_modules(trial.user_attrs[HYPERPARAMS], default.configuration, f"trial {trial.number}")
-    return [
-        default,
-        *(Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False) for trial in finalists),
-    ]
+    return [default, *_best_judged_first([_finalist(trial) for trial in finalists])]
+
+
+def _finalist(trial: FrozenTrial) -> Candidate:
+    return Candidate(
+        trial.number,
+        _score(trial),
+        trial.user_attrs[HYPERPARAMS],
+        is_default=False,
+        tuning_scores={
+            run["seed"]: float(np.mean(run[FINAL_RETURNS]))
+            for run in trial.user_attrs.get(RUNS, [])
+            if run.get(FINAL_RETURNS)
+        },
+    )
+
+
+def _best_judged_first(finalists: list[Candidate]) -> list[Candidate]:
+    """By the agents that the search trained where all were judged, so that the first one is taken for want of time."""
+    if not all(candidate.tuning_scores for candidate in finalists):
+        return finalists
+    return sorted(finalists, key=lambda candidate: -float(np.mean(list(candidate.tuning_scores.values()))))
+
+
+def _score(trial: FrozenTrial) -> float | None:
+    return value_at_rung(trial) if trial.state == TrialState.PRUNED else trial.value
 
 
 def candidates_of(

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from sb3_hpo.console import create_console
-from sb3_hpo.objective import FAILURE, RUNS, was_interrupted
+from sb3_hpo.promotion import PAUSED
+from sb3_hpo.trial_attributes import COSTLY, FAILURE, RUNS, was_interrupted
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
@@ -137,10 +138,16 @@ def _trial_line(trial: FrozenTrial, is_better: bool) -> str:
     if trial.state == TrialState.PRUNED:
         steps = sum(run.get("n_timesteps", 0) for run in trial.user_attrs.get(RUNS, []))
         last = trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else float("nan")
-        return f"{head} pruned    at    {last:8.1f}  {duration(seconds):>7}  after {steps:,} environment steps"
+        what = "paused" if PAUSED in trial.system_attrs else "costly" if _is_costly(trial) else "pruned"
+        return f"{head} {what}    at    {last:8.1f}  {duration(seconds):>7}  after {steps:,} environment steps"
     if was_interrupted(trial):
         return f"{head} given up  {duration(seconds):>24}"
     return f"{head} failed    {trial.user_attrs.get(FAILURE, 'without a reason')}"
+
+
+def _is_costly(trial: FrozenTrial) -> bool:
+    """Whether a trial was stopped because it cost too much."""
+    return any(COSTLY in run for run in trial.user_attrs.get(RUNS, []))
 
 
 def _row(validated: Validated) -> tuple[str, ...]:

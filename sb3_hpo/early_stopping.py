@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from stable_baselines3.common.callbacks import (
     BaseCallback,
-    CallbackList,
     EvalCallback,
     StopTrainingOnNoModelImprovement,
 )
@@ -66,16 +65,6 @@ class EarlyStopping:
     def callbacks(self) -> list[BaseCallback]:
         """Those that were asked for."""
         return [callback for callback in (self.reached, self.no_improvement) if callback is not None]
-
-    @property
-    def after_eval(self) -> BaseCallback | None:
-        """What to call after every evaluation; None for nothing."""
-        return CallbackList(self.callbacks) if self.callbacks else None
-
-    def attach(self, evaluation: EvalCallback) -> None:
-        """Tell the callbacks whose evaluations they are about: SB3 tells only the list that they are in."""
-        for callback in self.callbacks:
-            callback.parent = evaluation
 
     @property
     def reason(self) -> str | None:

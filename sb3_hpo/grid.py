@@ -16,8 +16,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler
 
 from sb3_hpo.errors import UserError, unknown_name
-from sb3_hpo.objective import TrialInterruptedError, was_interrupted
 from sb3_hpo.transforms import OutsideSpaceError
+from sb3_hpo.trial_attributes import POINT, TrialInterruptedError, was_interrupted
 from sb3_hpo.wording import count, long_duration
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_POINTS = 3
 """Values of a numeric parameter for which a user gives no other number."""
-
-POINT = "sb3_hpo:grid_point"
-"""Trial attribute, of the system's: the point of the grid that the trial tries."""
 
 _ASSUMED_SECONDS = 600
 """What a training is taken to last where none has been timed yet: ten minutes."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from sb3_hpo.objective import RUNS, seconds_of_whole_training
+from sb3_hpo.objective import n_timesteps_trained, seconds_of_whole_training
 from sb3_hpo.result import TuningResult
 from sb3_hpo.search import TrialCounts
 from sb3_hpo.seeds import selection_seeds, validation_seeds
+from sb3_hpo.trial_attributes import RUNS
 from sb3_hpo.validation import validate
 from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_trainings import n_timesteps_of_validation
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.task import Task
+    from sb3_hpo.workforce import Workforce
 
 
 class Judging:
@@ -36,9 +38,18 @@ class Judging:
 
     :param settings: how many seeds, and episodes of an evaluation
     :param storage: where the study is kept
+    :param workforce: who trains; None for this process
     """
 
-    def __init__(self, task: Task, settings: TuningSettings, storage: BaseStorage, display: Display) -> None:
+    def __init__(
+        self,
+        task: Task,
+        settings: TuningSettings,
+        storage: BaseStorage,
+        display: Display,
+        workforce: Workforce | None = None,
+    ) -> None:
+        self._workforce = workforce
         self._task = task
         self._settings = settings
         self._storage = storage
@@ -83,6 +94,8 @@ class Judging:
             self._display.run_finished,
             choosing,
             on_failure=self._display.run_failed,
+            workforce=self._workforce,
+            max_retries=self._settings.max_retries,
         )
         return TuningResult(
             study_name=study.study_name,
@@ -104,7 +117,8 @@ class Judging:
         n_selection_seeds = settings.n_selection_seeds if n_finalists > 1 and settings.n_validation_seeds else 0
         asked = ValidationPlan(n_finalists, n_selection_seeds, settings.n_validation_seeds)
         seconds, left = seconds_per_training(study), deadline.seconds_left
-        return asked if seconds is None or left is None else asked.within(int(left / seconds))
+        n_workers = 1 if self._workforce is None else max(1, self._workforce.n_workers)
+        return asked if seconds is None or left is None else asked.within(int(n_workers * left / seconds))
 
 
 def publish(result: TuningResult, folder: Path, display: Display) -> None:
@@ -131,17 +145,18 @@ def _announcement(plan: ValidationPlan) -> str:
 def seconds_per_training(study: optuna.Study) -> float | None:
     """What a whole training of the study takes on average; None where none was completed."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    trials = trials or study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
     seconds = [seconds_of_whole_training(run) for trial in trials for run in trial.user_attrs.get(RUNS, [])]
     return sum(seconds) / len(seconds) if seconds else None
 
 
 def _n_timesteps(study: optuna.Study) -> int:
     trials = study.get_trials(deepcopy=False)
-    return sum(run.get("n_timesteps", 0) for trial in trials for run in trial.user_attrs.get(RUNS, []))
+    return sum(map(n_timesteps_trained, trials))
 
 
 def _params_of(study: optuna.Study, number: int | None) -> Mapping[str, Any] | None:
     if number is None:
         return None
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    trials = study.get_trials(deepcopy=False)
     return next(trial.params for trial in trials if trial.number == number)

@@ -10,46 +10,46 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+from stable_baselines3.common.callbacks import CallbackList
 
 from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.early_stopping import EarlyStopping
 from sb3_hpo.errors import failure_in_one_line
-from sb3_hpo.evaluation import eval_callback_class
+from sb3_hpo.evaluation import eval_callback_class, judge_agent
 from sb3_hpo.finite import learn_finite
+from sb3_hpo.pausing import begin, drop_earlier, pause
 from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.saved_models import SaveVecNormalizeCallback, trial_models
 from sb3_hpo.scores import SCORES, carry_forward, score_curves
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
+from sb3_hpo.training_time import TrainingTimer
+from sb3_hpo.trial_attributes import (
+    COSTLY,
+    FAILURE,
+    FINAL_RETURNS,
+    HYPERPARAMS,
+    RUNS,
+    SECONDS_AT,
+    SECONDS_BY_PART,
+    TRACEBACK,
+    TrialInterruptedError,
+)
+from sb3_hpo.trial_cost import TrialCost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
     from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
 
+    from sb3_hpo.checkpoints import Checkpoints
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.task import Task, Training
     from sb3_hpo.transforms import Plain
-
-HYPERPARAMS = "hyperparams"
-"""Trial attribute: the whole configuration, in the zoo's notation."""
-RUNS = "runs"
-"""Trial attribute: a mapping for each training: its seeds, steps, seconds and the returns of each evaluation.
-
-Where a training came to its end, ``n_evaluations`` says how many evaluations its whole length has; where it was stopped
-early, ``stopped_early`` says why.
-"""
-FAILURE = "failure"
-"""Trial attribute: why a trial failed, in one line."""
-TRACEBACK = "traceback"
-"""Trial attribute: the traceback of a trial that failed."""
-
-
-class TrialInterruptedError(Exception):
-    """A trial was stopped from outside: by the user, or because time is up. It says nothing about the trial."""
 
 
 class Objective:
@@ -58,7 +58,8 @@ class Objective:
     Trainings follow one another, and a trial that is pruned never reaches its later seeds. What a trial reports, and
     at which steps, is told in :mod:`sb3_hpo.pruners`: a learning curve through all seeds, or a score for each seed.
     What was trained with what, and every return, is kept in the trial's attributes :data:`HYPERPARAMS` and
-    :data:`RUNS`.
+    :data:`RUNS`. The agent at the end of a whole training is judged as those of the validation are, so that this seed
+    counts in the choice among the finalists.
 
     :param task: what is trained
     :param search_space: what is sampled
@@ -66,6 +67,7 @@ class Objective:
     :param tuning_seeds: seeds to train on, in order
     :param interrupted: asked at every step whether to give the trial up
     :param models_folder: folder that keeps the best model of each finished trial; None to keep none
+    :param checkpoints: what is kept of trials that pause, to go on with them; None if none does
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Objective:
         tuning_seeds: Sequence[int],
         interrupted: Callable[[], bool] = lambda: False,
         models_folder: Path | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._task = task
         self._search_space = search_space
@@ -83,6 +86,7 @@ class Objective:
         self._tuning_seeds = list(tuning_seeds)
         self._interrupted = interrupted
         self._models_folder = models_folder
+        self._checkpoints = checkpoints
         self._compares_seeds = compares_seeds(settings.pruner, settings.pruner_kwargs)
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -121,6 +125,8 @@ class Objective:
                 trial.set_user_attr(RUNS, runs)
             if self._compares_seeds:
                 _report_score(trial, run, index, self._settings.score)
+        if self._checkpoints is not None:
+            drop_earlier(trial, self._checkpoints)
         return score_curves(learning_curves(runs), self._settings.score, self._settings.aggregate)
 
     def _train(
@@ -129,9 +135,12 @@ class Objective:
         settings, run = self._settings, runs[-1]
         start = time.monotonic()
         eval_freq = max(1, training.n_timesteps // settings.n_evaluations)
-        early_stopping = EarlyStopping.of(settings)
+        early_stopping, timer = EarlyStopping.of(settings), TrainingTimer()
         with contextlib.ExitStack() as environments:
-            model = training.create_model(run["seed"])
+            model = begin(trial, training, run, self._checkpoints if len(runs) == 1 else None)
+            earlier = list(zip(run.get("timesteps", []), run.get("returns", []), strict=True))
+            cost = TrialCost(settings.max_trial_cost, _trials(trial), run.get(SECONDS_AT, []))
+            after_eval: list[BaseCallback] = [*early_stopping.callbacks, cost]
             environments.callback(close_environments, model)
             eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
             environments.callback(eval_env.close)
@@ -144,22 +153,38 @@ class Objective:
                 eval_freq=eval_freq,
                 deterministic=self._task.deterministic_eval,
                 callback_on_new_best=None if folder is None else SaveVecNormalizeCallback(folder),
-                callback_after_eval=early_stopping.after_eval,
+                callback_after_eval=CallbackList(after_eval),
                 step_offset=(len(runs) - 1) * training.n_timesteps,
                 earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
                 is_reporting=not self._compares_seeds,
+                stops_between_rollouts=self._checkpoints is not None,
             )
-            early_stopping.attach(evaluation)
+            for callback in after_eval:
+                callback.parent = evaluation  # SB3 tells only the list that they are in.
             interruption = InterruptionCallback(self._interrupted)
             try:
-                learn_finite(training, model, [interruption, evaluation])
+                learn_finite(training, model, [timer, interruption, evaluation])
             finally:
                 run["n_timesteps"] = model.num_timesteps
-                run["timesteps"] = evaluation.evaluations_timesteps
-                run["returns"] = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
+                run["planned_evaluations"] = training.n_timesteps // eval_freq
+                run["timesteps"] = [*(step for step, _ in earlier), *evaluation.evaluations_timesteps]
+                new = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
+                run["returns"] = [*(returns for _, returns in earlier), *new]
                 run["seconds"] = round(time.monotonic() - start, 3)
+                run[SECONDS_AT] = cost.seconds_at
+                run[SECONDS_BY_PART] = timer.seconds(evaluation.evaluation_seconds, evaluation.storage_seconds)
+            is_paused = evaluation.is_pruned and not interruption.is_interrupted
+            if is_paused and self._checkpoints is not None and len(runs) == 1:
+                pause(trial, training, model, run, self._checkpoints)
+            elif not (interruption.is_interrupted or is_paused or early_stopping.reason or cost.reason):
+                n_episodes = settings.n_validation_episodes
+                deterministic = self._task.deterministic_eval
+                run[FINAL_RETURNS] = judge_agent(model, eval_env, n_episodes, deterministic=deterministic)
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
+        if cost.reason is not None:
+            run[COSTLY] = cost.reason
+            raise optuna.TrialPruned(f"stopped for its cost: {cost.reason}")
         if evaluation.is_pruned:
             raise optuna.TrialPruned(f"pruned after {evaluation.num_timesteps} environment steps")
         if not run["returns"]:
@@ -174,6 +199,11 @@ class Objective:
         return Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
 
 
+def _trials(trial: optuna.Trial) -> list[FrozenTrial]:
+    """All trials of the study, as they are now."""
+    return trial.study.get_trials(deepcopy=False)
+
+
 def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: str) -> None:
     """Report the score of a seed's whole training.
 
@@ -184,11 +214,6 @@ def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: s
     trial.report(float(SCORES[score](learning_curves([run]))[0]), index)
     if trial.should_prune():
         raise optuna.TrialPruned(f"pruned after {index + 1} seeds")
-
-
-def was_interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial was given up for a reason outside it."""
-    return str(trial.user_attrs.get(FAILURE, "")).startswith(TrialInterruptedError.__name__)
 
 
 def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:
@@ -217,8 +242,16 @@ def seconds_of_whole_training(run: Mapping[str, Any]) -> float:
     :param run: one element of the attribute ``runs``
     """
     seconds = float(run["seconds"])
-    n_done, n_evaluations = len(run.get("returns", [])), run.get("n_evaluations", 0)
+    n_evaluations = run.get("n_evaluations", run.get("planned_evaluations", 0))
+    n_before = sum(step <= run.get("resumed_at", 0) for step in run.get("timesteps", []))
+    n_done = len(run.get("returns", [])) - n_before
     return seconds * max(1.0, n_evaluations / n_done) if n_done else seconds
+
+
+def n_timesteps_trained(trial: FrozenTrial) -> int:
+    """Environment steps that a trial trained itself, those of the trial that it continues left out."""
+    runs = trial.user_attrs.get(RUNS, [])
+    return sum(run.get("n_timesteps", 0) - run.get("resumed_at", 0) for run in runs)
 
 
 def close_environments(model: BaseAlgorithm) -> None:

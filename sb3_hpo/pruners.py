@@ -28,8 +28,10 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.pruners import BasePruner
 
+from sb3_hpo import promotion
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.factories import build, load_factory, names_in
+from sb3_hpo.promotion import PausingPruner, Rungs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,12 +60,14 @@ class PruningScale:
     :param n_seeds: trainings of one trial, one after the other
     :param n_startup_trials: trials that are never pruned by comparison with the median
     :param n_evaluations: evaluations of one training
+    :param n_trials: trials that the budget allows; None where only time bounds them
     """
 
     n_timesteps: int
     n_seeds: int
     n_startup_trials: int
     n_evaluations: int = 20
+    n_trials: int | None = None
 
     @property
     def total(self) -> int:
@@ -195,6 +199,20 @@ def _with_rungs(
     return pruner
 
 
+def _promote(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
+    def pausing_pruner(
+        first_rung: float = promotion.FIRST_RUNG, reduction_factor: int = promotion.REDUCTION_FACTOR
+    ) -> BasePruner:
+        rungs = Rungs.of(scale.n_timesteps, first_rung, reduction_factor)
+        if scale.n_trials is not None and scale.n_trials < promotion.FEWEST_TRIALS:
+            return PausingPruner(Rungs((scale.total,)))
+        return PausingPruner(rungs.at_evaluations(max(1, scale.n_timesteps // scale.n_evaluations)))
+
+    pruner = build("pruner", "promote", pausing_pruner, kwargs, preset={})
+    _check_it_acts("promote", scale)
+    return pruner
+
+
 _PATIENT_WRAPS = "median"
 
 
@@ -254,6 +272,7 @@ def _check_it_acts(name: str, scale: PruningScale, **first_step: object) -> None
 
 
 PRUNERS: dict[str, Callable[[PruningScale, Mapping[str, Any]], BasePruner]] = {
+    "promote": _promote,
     "none": _none,
     "median": _median,
     "percentile": _percentile,

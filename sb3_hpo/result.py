@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.export import zoo_yaml
+from sb3_hpo.whole_files import write_whole
 from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sb3_hpo.candidates import Validated, Validation
     from sb3_hpo.search import TrialCounts
@@ -112,8 +111,8 @@ class TuningResult:
     def write(self, folder: Path) -> None:
         """Write ``best.yml`` and ``result.json``, each whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / RESULT_FILE, json.dumps(self.as_json(), indent=2) + "\n")
-        _write(
+        write_whole(folder / RESULT_FILE, json.dumps(self.as_json(), indent=2) + "\n")
+        write_whole(
             folder / BEST_FILE,
             zoo_yaml(self.env, self.winner.candidate.configuration, self._evidence(folder)),
         )
@@ -187,11 +186,3 @@ def _scores_json(validated: Validated) -> dict[str, Any]:
         "ci95": None if validated.ci95 is None else list(validated.ci95),
         "failure": validated.failure,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, text=True)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)

@@ -23,6 +23,7 @@ from optuna.samplers import BaseSampler
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
 from sb3_hpo.grid import DEFAULT_POINTS, Grid, GridSampler, grid_of, grid_of_everything, is_exhausted
+from sb3_hpo.new_params import NewParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -154,9 +155,14 @@ def _brute_force(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSam
     return _build("brute-force", make, context, kwargs)
 
 
+def _tpe(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
+    sampler = _build("tpe", optuna.samplers.TPESampler, context, kwargs)
+    return NewParams(sampler, context.space, context.seed)
+
+
 # TPE is multivariate and with constant liar by default since Optuna 5.
 SAMPLERS: dict[str, Callable[[SamplingContext, Mapping[str, Any]], BaseSampler]] = {
-    "tpe": functools.partial(_build, "tpe", optuna.samplers.TPESampler),
+    "tpe": _tpe,
     "random": functools.partial(_build, "random", optuna.samplers.RandomSampler),
     "qmc": _qmc,
     "gp": functools.partial(_build, "gp", optuna.samplers.GPSampler),

@@ -90,5 +90,7 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, partial)
         Path(partial).chmod(0o644)
         Path(partial).replace(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         Path(partial).unlink(missing_ok=True)

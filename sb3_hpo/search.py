@@ -2,30 +2,72 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.objective import FAILURE, RUNS, TRACEBACK, Objective, seconds_of_whole_training, was_interrupted
+from sb3_hpo.budget import FINISHED, Budget
+from sb3_hpo.errors import one_line
+from sb3_hpo.garbage import LongLived, long_lived
+from sb3_hpo.promoting import Promoting
+from sb3_hpo.promotion import CONTINUES, is_in_vain
+from sb3_hpo.retries import give_up, hand_back, reap
+from sb3_hpo.storage_failures import ends_the_command
+from sb3_hpo.trial_attributes import (
+    COMMAND,
+    FAILURE,
+    TOLD_OF_AN_ENDED_TRIAL,
+    TRACEBACK,
+    WORKER,
+    NotAdmittedError,
+    TrialInterruptedError,
+    lost_its_worker,
+    was_interrupted,
+)
+from sb3_hpo.worker_identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import optuna
 
-    from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.settings import TuningSettings
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-"""States of a trial that count towards the budget."""
+POLL_S = 1.0
+"""Seconds between two looks of a worker that waits for the trials of others."""
 
-MAX_VALIDATION_SHARE = 0.5
-"""Largest share of a command's time that is kept back for validation."""
+_NAP_S = 0.05
 
 
 class ConsecutiveFailuresError(RuntimeError):
     """Several trials in a row failed: the cause is unlikely to lie in their configurations."""
+
+
+class Stop(Protocol):
+    """Asked at every step of a training: whether the search is to end."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is."""
+
+
+class Clock(Protocol):
+    """When the time of the search is over."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether time is left only for trials that are trained to the end."""
+
+    def learn_from(self, trial: FrozenTrial) -> None:
+        """Look at how long a trial took."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,44 +80,135 @@ class TrialCounts:
 
     @classmethod
     def of(cls, study: optuna.Study) -> TrialCounts:
-        """Count the trials of a study. A trial that was interrupted counts as none of these."""
+        """Count the trials of a study.
+
+        A trial that was interrupted, or that lost its worker and was tried again, counts as none of these.
+        """
         trials = study.get_trials(deepcopy=False)
+        tried_again = {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
         return cls(
             complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
             pruned=sum(trial.state == TrialState.PRUNED for trial in trials),
-            failed=sum(trial.state == TrialState.FAIL and not was_interrupted(trial) for trial in trials),
+            failed=sum(
+                trial.state == TrialState.FAIL and not was_interrupted(trial) and trial.number not in tried_again
+                for trial in trials
+            ),
         )
 
 
 def search(
     study: optuna.Study,
-    objective: Objective,
+    objective: Callable[[optuna.Trial], float],
     settings: TuningSettings,
-    stop: StopSignal,
-    clock: SearchClock,
+    stop: Stop,
+    clock: Clock,
     on_trial: Callable[[FrozenTrial], None],
+    command: str = "",
 ) -> None:
     """Run trials until the budget is used up, time is over, or a signal comes.
 
-    A trial that raises FAILS, with the reason in its attributes, and the search goes on.
+    A trial that raises FAILS, with the reason in its attributes, and the search goes on. One that was interrupted goes
+    back into the queue. Where others work on the study too, it waits for them at the end: their trials may fail.
 
     :param clock: when to end so that validation has its time
-    :param on_trial: called after every trial
+    :param on_trial: called after every trial that this process ran
+    :param command: key of the command whose budget is used
     :raises ConsecutiveFailuresError: if as many trials in a row failed as the settings allow
     """
-    budget = _Budget(study, settings, stop, clock)
-    if budget.is_used_up or nothing_is_left(study):
-        return
+    searching = _Searching(study, objective, settings, stop, clock, on_trial, command)
+    study.get_trials(deepcopy=False)  # From now on in memory, like the rest of what stays.
+    with long_lived() as objects:
+        while searching.run_next_trial(objects):
+            pass
 
-    def after_trial(study: optuna.Study, trial: FrozenTrial) -> None:
-        clock.learn_from(trial)
-        budget.count(trial)
-        on_trial(trial)
-        if budget.is_used_up:
-            study.stop()
 
-    study.optimize(objective, callbacks=[after_trial], catch=(Exception,), gc_after_trial=True)
-    budget.raise_if_failing()
+class _Searching:
+    """A search while it runs. The parameters are those of :func:`search`."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        objective: Callable[[optuna.Trial], float],
+        settings: TuningSettings,
+        stop: Stop,
+        clock: Clock,
+        on_trial: Callable[[FrozenTrial], None],
+        command: str,
+    ) -> None:
+        self._study = study
+        self._stop = stop
+        self._clock = clock
+        self._on_trial = on_trial
+        self._budget = Budget(study, command, settings.n_trials, settings.max_total_trials)
+        self._failures = ConsecutiveFailures(settings.max_consecutive_failures)
+        self._signed = _Signed(objective, self._budget)
+        self._promoting = Promoting(study, settings, self._budget)
+
+    def run_next_trial(self, objects: LongLived) -> bool:
+        """Run a trial, or wait where there is no room for one; False when the search is over."""
+        if self._is_asked_to_end() or self._budget.is_used_up(trials := self._study.get_trials(deepcopy=False)):
+            return False
+        is_exhausted = nothing_is_left(self._study)
+        if self._budget.has_room(trials):
+            is_closing = self._clock.is_closing
+            if not self._promoting.prepare(trials, is_closing=is_closing, is_exhausted=is_exhausted):
+                return self._wait_for_others()
+            _run_trial(self._study, self._signed, self._after_trial)
+            self._failures.check()
+            objects.trial_finished()
+            if self._signed.was_admitted:
+                return True
+        _wait(self._study, self._is_asked_to_end)
+        return True
+
+    def _wait_for_others(self) -> bool:
+        """Wait for the trials of others, which may be handed back or go on; False where there are none."""
+        if not _exist(self._study, TrialState.RUNNING):
+            return False
+        _wait(self._study, self._is_asked_to_end)
+        return True
+
+    def _is_asked_to_end(self) -> bool:
+        return self._stop.is_pending or self._clock.is_over
+
+    def _after_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        if was_interrupted(trial) and not self._signed.was_in_vain:
+            hand_back(study, trial)
+        if not self._signed.was_admitted:
+            return
+        self._clock.learn_from(trial)
+        self._failures.count(trial)
+        self._on_trial(trial)
+
+
+class ConsecutiveFailures:
+    """Counts the trials that failed one after the other.
+
+    :param limit: how many of them end the study
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._failures: list[FrozenTrial] = []
+
+    def count(self, trial: FrozenTrial) -> None:
+        """Look at how a trial ended."""
+        if trial.state in FINISHED:
+            self._failures.clear()
+        elif not was_interrupted(trial):
+            self._failures.append(trial)
+
+    def check(self) -> None:
+        """End the study where there are too many.
+
+        :raises ConsecutiveFailuresError: with the error of the last one
+        """
+        if len(self._failures) >= self._limit:
+            last = self._failures[-1]
+            raise ConsecutiveFailuresError(
+                f"{len(self._failures)} trials in a row failed, the last one, trial {last.number}, with\n"
+                f"{last.user_attrs.get(TRACEBACK, last.user_attrs.get(FAILURE, 'an unknown error'))}"
+            )
 
 
 def nothing_is_left(study: optuna.Study) -> bool:
@@ -84,74 +217,93 @@ def nothing_is_left(study: optuna.Study) -> bool:
     return is_exhausted is not None and bool(is_exhausted(study))
 
 
-class SearchClock:
-    """When the search must end so that validation has its time: asked at every step of a training.
+class _Signed:
+    """An objective whose trials say who runs them for which command, and begin only within its budget."""
 
-    Validation trains the finalists on selection seeds, then the best of them and the default on validation seeds;
-    what that takes is estimated by the trainings so far. It gets that much time, but no more than
-    :data:`MAX_VALIDATION_SHARE` of it.
-    """
+    def __init__(self, objective: Callable[[optuna.Trial], float], budget: Budget) -> None:
+        self._objective = objective
+        self._budget = budget
+        self.number: int | None = None
+        self.was_admitted = True
+        self.was_in_vain = False
+        """Whether the last one goes on with what another trial goes on with: it is not handed back."""
+        self.fatal: Exception | None = None
+        """What ends the search, because the next trial would fail for the same reason."""
 
-    def __init__(self, settings: TuningSettings, deadline: Deadline) -> None:
-        self._deadline = deadline
-        self._n_trainings = settings.n_validation_trainings
-        self._longest_reserve = MAX_VALIDATION_SHARE * (deadline.seconds_left or 0.0)
-        self._reserve = self._longest_reserve if self._n_trainings else 0.0
+    def __call__(self, trial: optuna.Trial) -> float:
+        try:
+            return self._begin(trial)
+        except KeyboardInterrupt:
+            trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
+            raise
+        except Exception as error:
+            if ends_the_command(error):
+                self.fatal = error
+                with contextlib.suppress(Exception):
+                    trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: {one_line(error)}")
+            raise
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the rest of the time belongs to validation."""
-        left = self._deadline.seconds_left
-        return left is not None and left <= self._reserve
+    def _begin(self, trial: optuna.Trial) -> float:
+        self.number = trial.number
+        self.was_admitted, self.was_in_vain = True, False
+        trial.set_user_attr(COMMAND, self._budget.command)
+        trial.set_user_attr(WORKER, identity())
+        reason = self._reason_to_refuse(trial)
+        if reason is not None:
+            self.was_admitted = False
+            trial.set_user_attr(FAILURE, f"{NotAdmittedError.__name__}: {reason}")
+            raise NotAdmittedError(reason)
+        return self._objective(trial)
 
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds of search left; None without a limit."""
-        left = self._deadline.seconds_left
-        return None if left is None else max(0.0, left - self._reserve)
-
-    def learn_from(self, trial: FrozenTrial) -> None:
-        """Set aside as much time as validation takes if its trainings take as long as those of this trial."""
-        runs = trial.user_attrs.get(RUNS, [])
-        if trial.state == TrialState.COMPLETE and runs:
-            longest = max(seconds_of_whole_training(run) for run in runs)
-            self._reserve = min(self._longest_reserve, self._n_trainings * longest)
+    def _reason_to_refuse(self, trial: optuna.Trial) -> str | None:
+        if not self._budget.admits(trial.number):
+            return "others use the budget up"
+        if CONTINUES in trial.user_attrs:
+            trials = trial.study.get_trials(deepcopy=False)
+            self.was_in_vain = is_in_vain(trials, trials[trial.number])
+        return "another trial goes on with the same one" if self.was_in_vain else None
 
 
-class _Budget:
-    def __init__(self, study: optuna.Study, settings: TuningSettings, stop: StopSignal, clock: SearchClock) -> None:
-        self._study = study
-        self._settings = settings
-        self._stop = stop
-        self._clock = clock
-        self._n_finished = 0
-        self._failures: list[FrozenTrial] = []
+def _run_trial(study: optuna.Study, signed: _Signed, after_trial: Callable[[optuna.Study, FrozenTrial], None]) -> None:
+    signed.number = None
+    try:
+        study.optimize(signed, n_trials=1, callbacks=[after_trial], catch=(Exception,), gc_after_trial=True)
+        if signed.fatal is not None:
+            raise signed.fatal
+    except TOLD_OF_AN_ENDED_TRIAL:
+        # Others took this worker for dead, and have given its trial to somebody else: what it found does not count.
+        if not _was_taken_for_dead(study, signed.number):
+            raise
+    except KeyboardInterrupt:
+        _hand_back_at_once(study, signed.number)
+        raise
 
-    def count(self, trial: FrozenTrial) -> None:
-        self._n_finished += trial.state in FINISHED
-        if trial.state in FINISHED:
-            self._failures.clear()
-        elif not was_interrupted(trial):
-            self._failures.append(trial)
 
-    @property
-    def is_used_up(self) -> bool:
-        settings = self._settings
-        return (
-            self._stop.is_pending
-            or self._clock.is_over
-            or len(self._failures) >= settings.max_consecutive_failures
-            or (settings.n_trials is not None and self._n_finished >= settings.n_trials)
-            or (settings.max_total_trials is not None and self._n_in_study() >= settings.max_total_trials)
-        )
+def _was_taken_for_dead(study: optuna.Study, number: int | None) -> bool:
+    return number is not None and lost_its_worker(_trial(study, number))
 
-    def _n_in_study(self) -> int:
-        return len(self._study.get_trials(deepcopy=False, states=FINISHED))
 
-    def raise_if_failing(self) -> None:
-        if len(self._failures) >= self._settings.max_consecutive_failures:
-            last = self._failures[-1]
-            raise ConsecutiveFailuresError(
-                f"{len(self._failures)} trials in a row failed, the last one, trial {last.number}, with\n"
-                f"{last.user_attrs.get(TRACEBACK, last.user_attrs.get(FAILURE, 'an unknown error'))}"
-            )
+def _hand_back_at_once(study: optuna.Study, number: int | None) -> None:
+    if number is None:
+        return
+    trial = _trial(study, number)
+    if trial.state == TrialState.RUNNING:
+        give_up(study, lambda running: running.number == number, "stopped at once by a signal")
+    elif was_interrupted(trial):
+        hand_back(study, trial)
+
+
+def _trial(study: optuna.Study, number: int) -> FrozenTrial:
+    return study.get_trials(deepcopy=False)[number]
+
+
+def _exist(study: optuna.Study, state: TrialState) -> bool:
+    return bool(study.get_trials(deepcopy=False, states=(state,)))
+
+
+def _wait(study: optuna.Study, is_asked_to_end: Callable[[], bool]) -> None:
+    """Wait for what others do; not all for the same time, lest they ask for the same place at the same instant."""
+    end = time.monotonic() + POLL_S * np.random.default_rng().uniform(0.5, 1.5)
+    while time.monotonic() < end and not is_asked_to_end():
+        time.sleep(_NAP_S)
+    reap(study)

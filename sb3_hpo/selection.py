@@ -50,9 +50,9 @@ class Selection:
         """Train the finalists seed by seed, fewer of them as it becomes clear which are worse."""
         for n_seeds in range(min(MIN_SEEDS_TO_ELIMINATE, len(seeds)), len(seeds) + 1):
             so_far = seeds[:n_seeds]
-            is_complete = trainings.complete([(c, seed) for seed in so_far for c in self._running], deadline)
+            is_complete = self._train(trainings, so_far, seeds[n_seeds:], deadline)
             while not is_complete and self.drop_failed(trainings):
-                is_complete = trainings.complete([(c, seed) for seed in so_far for c in self._running], deadline)
+                is_complete = self._train(trainings, so_far, seeds[n_seeds:], deadline)
             if not self._running:
                 return
             n_done = min(len(trainings.scores(candidate, so_far)) for candidate in self._running)
@@ -61,6 +61,10 @@ class Selection:
                 self._rank({c.fingerprint: trainings.scores(c, self.seeds) for c in self._running})
             if not is_complete or len(self._running) == 1:
                 return
+
+    def _train(self, trainings: Trainings, seeds: Sequence[int], later: Sequence[int], deadline: Deadline) -> bool:
+        pairs, ahead = ([(c, seed) for seed in some for c in self._running] for some in (seeds, later))
+        return trainings.complete(pairs, deadline, ahead)
 
     def _rank(self, scores: Mapping[str, list[float]]) -> None:
         staying = survivors(scores, bootstrap_generator(0))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from sb3_hpo.clusters.addresses import ClusterAddress
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.scores import AGGREGATES, SCORES, check_name
 
@@ -46,7 +47,7 @@ class TuningSettings:
     :param pruner: name of the Optuna pruner
     :param pruner_kwargs: keyword arguments of the pruner, by Optuna's names; steps and resources are environment steps
     :param yes: whether a grid, or every combination of values, is to be tried whatever its size
-    :param n_startup_trials: trials before the sampler starts to learn from them (the zoo's default, 10)
+    :param n_startup_trials: trials before the sampler starts to learn from them; None for :attr:`n_startup`
     :param score: what a learning curve is worth: a name of :data:`sb3_hpo.scores.SCORES`
     :param aggregate: what the scores of the tuning seeds are worth together: a name of
         :data:`sb3_hpo.scores.AGGREGATES`
@@ -55,6 +56,8 @@ class TuningSettings:
     :param stop_after: evaluations in a row that must reach it
     :param no_improvement: evaluations without a new best mean return after which a training of the search stops;
         None to train on
+    :param max_trial_cost: multiple of the median time of the others at the same evaluation at which a training of the
+        search is stopped; None to let it cost what it does. A difference of less than ten seconds stops nothing
     :param save_models: whether the best model of each finished trial is kept in the study's folder
     :param n_finalists: trials that are trained again, one of them to be compared with the default
     :param n_validation_seeds: seeds, never seen by the search, that the best finalist and the default are trained
@@ -62,11 +65,19 @@ class TuningSettings:
     :param n_validation_episodes: deterministic episodes that judge one trained agent
     :param optimization_log_path: folder in which each trial's evaluations and best model are saved, in a folder of
         its own; None to save none
+    :param n_jobs: processes that work on the study; None for as many as there are cores that this process may use
+    :param cluster: address of a cluster that the workers are submitted to instead, ``dask://host:port`` or
+        ``ray://host:port``; ``n_jobs`` is then their number, None for as many as the cluster has room for
+    :param max_retries: how often a trial whose worker died is tried again, with the same parameters, before it counts
+        as failed
     :param max_consecutive_failures: trials failing in a row after which the study stops with the last error
     :param seed: seed of the sampler and of all tuning and validation seeds
-    :param storage: where the study is kept: a database URL, a ``.log`` journal file, or None for an SQLite file
-        under the log folder
+    :param storage: where the study is kept: the URL of a database, of Redis or of a storage proxy, or a ``.log``
+        journal file (:func:`sb3_hpo.storage.open_storage`); None for what the environment variable
+        ``SB3_HPO_STORAGE`` names, or else an SQLite file under the log folder
     :param study_name: study to create or to go on with; None for a new one
+    :param warm_start_from: an earlier study of the same algorithm, in the same storage, whose best configurations are
+        among the first trials; None for none
     :param log_folder: folder that results are written under
     """
 
@@ -80,23 +91,28 @@ class TuningSettings:
     n_eval_envs: int | None = None
     sampler: str = "tpe"
     sampler_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    pruner: str = "halving"
+    pruner: str = "promote"
     pruner_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     yes: bool = False
-    n_startup_trials: int = 10
+    n_startup_trials: int | None = None
     score: str = "mean-last"
     aggregate: str = "iqm"
     stop_at: float | str | None = None
     stop_after: int = 3
     no_improvement: int | None = None
+    max_trial_cost: float | None = 5.0
     save_models: bool = False
     n_finalists: int = 3
     n_validation_seeds: int = 10
     n_validation_episodes: int = 20
+    n_jobs: int | None = None
+    cluster: str | None = None
+    max_retries: int = 1
     max_consecutive_failures: int = 5
     seed: int = 0
     storage: str | None = None
     study_name: str | None = None
+    warm_start_from: str | None = None
     log_folder: str = "logs"
     optimization_log_path: str | None = None
 
@@ -109,9 +125,32 @@ class TuningSettings:
             _check_minimum(name, getattr(self, name), 0)
         if self.timeout is not None and not (math.isfinite(self.timeout) and self.timeout > 0):
             raise UserError(f"timeout is {self.timeout!r}, it must be a number of seconds above 0")
+        if self.max_trial_cost is not None and not self.max_trial_cost > 1.0:
+            raise UserError(
+                f"max_trial_cost is {self.max_trial_cost!r}, it must be a multiple of the median time, above 1; none "
+                "to stop nothing"
+            )
         _check_stop_at(self.stop_at)
+        if self.cluster is not None:
+            ClusterAddress.parse(self.cluster)
         check_name("score", self.score, SCORES)
         check_name("aggregate", self.aggregate, AGGREGATES)
+
+    @property
+    def n_startup(self) -> int:
+        """Trials before the sampler, or a pruner that compares with the median, starts to learn from them.
+
+        10, the zoo's default, unless another number was given; 30 where trials pause: one that goes on is another
+        trial, so that 30 are about 15 configurations.
+        """
+        if self.n_startup_trials is not None:
+            return self.n_startup_trials
+        return 30 if self.pruner == "promote" else 10
+
+    @property
+    def fewest_trials(self) -> int | None:
+        """Trials that these settings allow; None where only time bounds them."""
+        return min([n for n in (self.n_trials, self.max_total_trials) if n is not None], default=None)
 
     @property
     def n_selection_seeds(self) -> int:
@@ -159,12 +198,13 @@ _AT_LEAST_ONE = (
     "n_eval_episodes",
     "n_eval_envs",
     "n_finalists",
+    "n_jobs",
     "n_validation_episodes",
     "stop_after",
     "no_improvement",
     "max_consecutive_failures",
 )
-_AT_LEAST_ZERO = ("n_startup_trials", "n_validation_seeds", "seed")
+_AT_LEAST_ZERO = ("n_startup_trials", "n_validation_seeds", "seed", "max_retries")
 
 _ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import itertools
 import json
 import sys
 import time
@@ -17,18 +20,25 @@ from sb3_hpo.configuration import to_zoo
 from sb3_hpo.errors import UserError
 from sb3_hpo.pruners import PruningScale, compares_seeds, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
+from sb3_hpo.seeded_sampler import SeededByTrial
 from sb3_hpo.seeds import sampler_seed, tuning_seeds
+from sb3_hpo.settings import EXHAUSTIVE_SAMPLERS
 from sb3_hpo.space_files import to_content
-from sb3_hpo.storage import redacted, study_names
+from sb3_hpo.storage import redacted_command, study_names
 from sb3_hpo.transforms import OutsideSpaceError
+from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, SB3_DEFAULTS
+from sb3_hpo.versions import installed_versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
 
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.task import Task
+    from sb3_hpo.transforms import Plain
 
 DESCRIPTION = "sb3_hpo"
 """Study attribute that holds a :class:`StudyDescription`."""
@@ -44,11 +54,6 @@ DESCRIPTION_TIMEOUT_S = 10.0
 
 VALIDATION_SUFFIX = "-validation"
 """What the name of the study that holds another study's validation ends with."""
-
-ORIGIN = "origin"
-"""Trial attribute: where a configuration that was not sampled comes from."""
-
-DEFAULT_CONFIGURATION = "default configuration"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +78,8 @@ class StudyDescription:
     :param no_improvement: evaluations without a new best after which a training stops early; None for none
     :param version: version of sb3-hpo that made the study
     :param command: command that made the study
+    :param versions: of Python and the packages that train
+    :param environment: what the environment is, in text: spaces, episode length
     """
 
     algo: str
@@ -93,6 +100,8 @@ class StudyDescription:
     no_improvement: int | None
     version: str
     command: str
+    versions: dict[str, str]
+    environment: dict[str, str]
 
     def must_match(self, other: StudyDescription, study_name: str) -> None:
         """Check that a command that asks for ``other`` can go on with the study this describes.
@@ -112,6 +121,7 @@ class StudyDescription:
             "stop_after",
             "no_improvement",
             "arguments",
+            "environment",
         ):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
@@ -168,14 +178,16 @@ def describe(task: Task, space: SearchSpace, settings: TuningSettings) -> StudyD
         n_eval_episodes=settings.n_eval_episodes,
         n_eval_envs=settings.n_eval_envs or settings.n_eval_episodes,
         arguments=dict(task.arguments),
-        search_space=_storable(space),
+        search_space=storable(space),
         version=__version__,
         score=settings.score,
         aggregate=settings.aggregate,
         stop_at=None if settings.stop_at is None else float(settings.stop_at),
         stop_after=settings.stop_after,
         no_improvement=settings.no_improvement,
-        command=" ".join(redacted(word) if "://" in word else word for word in sys.orig_argv),
+        versions=installed_versions(task.arguments.get("gym_packages", ())),
+        environment=dict(task.environment),
+        command=redacted_command(sys.orig_argv),
     )
 
 
@@ -198,20 +210,35 @@ def stored_choices(storage: BaseStorage, study_name: str | None) -> dict[str, An
     }
 
 
-def open_study(
-    storage: BaseStorage, study_name: str, task: Task, space: SearchSpace, settings: TuningSettings
-) -> tuple[optuna.Study, StudyDescription]:
-    """Create a study, with the task's own configuration as its first trial, or go on with an existing one.
+@dataclasses.dataclass(frozen=True)
+class FirstTrial:
+    """A configuration that is tried before anything is sampled.
 
+    :param origin: where it comes from
+    """
+
+    params: Mapping[str, Plain]
+    origin: str
+
+
+def open_study(
+    storage: BaseStorage,
+    study_name: str,
+    task: Task,
+    space: SearchSpace,
+    settings: TuningSettings,
+    first_trials: Sequence[FirstTrial] = (),
+) -> tuple[optuna.Study, StudyDescription]:
+    """Create a study, or go on with an existing one.
+
+    The first trial of a new one is the task's own configuration, the second one what SB3 does where nothing is
+    configured, as far as the budget has trials.
+
+    :param first_trials: what comes next, unless the study has it
     :raises UserError: if a study of that name exists but is about something else, or if sampler or pruner cannot work
     """
     wanted = describe(task, space, settings)
-    _sampler(settings, space, settings.seed, 0)
-    pruner = create_pruner(
-        settings.pruner,
-        PruningScale(wanted.n_timesteps, settings.n_seeds, settings.n_startup_trials, settings.n_evaluations),
-        settings.pruner_kwargs,
-    )
+    set_up(optuna.create_study(), wanted, space, settings)
     try:
         study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize")
     except optuna.exceptions.DuplicatedStudyError:
@@ -219,34 +246,57 @@ def open_study(
         _wait_for_description(study)
     else:
         study.set_user_attr(STEP, _step(settings))
-        _enqueue_default(study, task, space)
+        _enqueue(study, itertools.islice(_known_configurations(task, space, settings), settings.fewest_trials))
         study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
     description = read_description(study, study_name)
     description.must_match(wanted, study_name)
     _check_step(study, settings)
-    # Those that run count, too: a second process then draws others than the first one did.
-    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
-    n_sampled = len(begun)
-    study.sampler = _sampler(settings, space, description.seed, n_sampled)
-    study.pruner = pruner
+    _enqueue(study, first_trials)
+    set_up(study, description, space, settings)
     return study, description
+
+
+def set_up(study: optuna.Study, description: StudyDescription, space: SearchSpace, settings: TuningSettings) -> None:
+    """Give a study the sampler and the pruner that settings name.
+
+    :raises UserError: if one of them cannot work
+    """
+    make = functools.partial(_sampler, settings, space, description.seed)
+    make(0)
+    study.sampler = SeededByTrial(make)
+    study.pruner = create_pruner(
+        settings.pruner,
+        PruningScale(
+            description.n_timesteps,
+            len(description.tuning_seeds),
+            settings.n_startup,
+            description.n_evaluations,
+            settings.fewest_trials,
+        ),
+        settings.pruner_kwargs,
+    )
 
 
 def _wait_for_description(study: optuna.Study) -> None:
     """Another process may have made the study a moment ago, and be about to describe it."""
     deadline = time.monotonic() + DESCRIPTION_TIMEOUT_S
-    while DESCRIPTION not in study.user_attrs and not study.get_trials(deepcopy=False):
+    while DESCRIPTION not in study.user_attrs and not _has_begun(study):
         if time.monotonic() > deadline:
             return
         time.sleep(DESCRIPTION_TIMEOUT_S / 100)
 
 
-def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, n_sampled: int) -> BaseSampler:
+def _has_begun(study: optuna.Study) -> bool:
+    """Whether a trial was run; the one that is enqueued before the study is described was not."""
+    return any(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+
+
+def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, number: int) -> BaseSampler:
     context = SamplingContext(
         space,
-        seed=sampler_seed(settings.seed, n_sampled),
+        seed=sampler_seed(settings.seed, number),
         study_seed=sampler_seed(study_seed, 0),
-        n_startup_trials=settings.n_startup_trials,
+        n_startup_trials=settings.n_startup,
     )
     return create_sampler(settings.sampler, context, settings.sampler_kwargs)
 
@@ -276,7 +326,8 @@ def stored_space(storage: BaseStorage, study_name: str | None) -> dict[str, Any]
     return read_description(optuna.load_study(study_name=study_name, storage=storage), study_name).search_space
 
 
-def _storable(space: SearchSpace) -> dict[str, Any] | None:
+def storable(space: SearchSpace) -> dict[str, Any] | None:
+    """A search space as it is kept in a study; None for one that has no notation."""
     try:
         content: dict[str, Any] = json.loads(json.dumps(to_content(space)))
     except (UserError, TypeError):
@@ -284,9 +335,15 @@ def _storable(space: SearchSpace) -> dict[str, Any] | None:
     return content
 
 
-def _enqueue_default(study: optuna.Study, task: Task, space: SearchSpace) -> None:
-    try:
-        params = space.to_params(task.configuration)
-    except OutsideSpaceError:
-        return
-    study.enqueue_trial(params, user_attrs={ORIGIN: DEFAULT_CONFIGURATION})
+def _known_configurations(task: Task, space: SearchSpace, settings: TuningSettings) -> Iterator[FirstTrial]:
+    with contextlib.suppress(OutsideSpaceError):
+        yield FirstTrial(space.to_params(task.configuration), DEFAULT_CONFIGURATION)
+    if settings.sampler in EXHAUSTIVE_SAMPLERS:
+        return  # They try what they were told to.
+    with contextlib.suppress(OutsideSpaceError):
+        yield FirstTrial(space.to_params({}), SB3_DEFAULTS)
+
+
+def _enqueue(study: optuna.Study, first_trials: Iterable[FirstTrial]) -> None:
+    for first in first_trials:
+        study.enqueue_trial(dict(first.params), user_attrs={ORIGIN: first.origin}, skip_if_exists=True)

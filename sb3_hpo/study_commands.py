@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import optuna
 import torch
@@ -16,15 +16,17 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.export import trial_yaml
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.judging import Judging, publish
+from sb3_hpo.parsers import OneLineParser
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_stock_task, rebuild_task, stock_configuration
 from sb3_hpo.replay import replay_trial
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.storage import default_storage, open_storage
+from sb3_hpo.storage import open_storage, storage_location
 from sb3_hpo.study import read_description
 from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.trust import check_same_modules
 from sb3_hpo.tuning import check_writable
 from sb3_hpo.validation_trainings import known_scores
+from sb3_hpo.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +96,7 @@ def export_command(words: Sequence[str]) -> int:
         sys.stdout.write(text)
     else:
         check_writable(Path(args.output).parent)
-        Path(args.output).write_text(text, encoding="utf-8")
+        write_whole(Path(args.output), text)
     return 0
 
 
@@ -115,17 +117,30 @@ def replay_command(words: Sequence[str]) -> int:
     trial_configuration(study, trial, description.algo)
     _one_thread()
     task = rebuild_task(description, args.gym_packages, args.log_folder)
-    outcome = replay_trial(task, rebuild_space(description, task), description, trial, args.seed)
+    trials = study.get_trials(deepcopy=False)
+    outcome = replay_trial(task, rebuild_space(description, task), description, trial, args.seed, trials)
     display = Display()
     for line in outcome.lines:
         display.line(line)
     return 0 if outcome.is_same else 1
 
 
+def location_of(words: Sequence[str]) -> str | None:
+    """The storage that words of a command name, or the default one; None where they cannot be read."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--storage")
+    parser.add_argument("-f", "--log-folder", default=TuningSettings.log_folder)
+    try:
+        args, _ = parser.parse_known_args(list(words))
+    except argparse.ArgumentError:
+        return None
+    return storage_location(args.storage, args.log_folder)
+
+
 def _parser(command: str, description: str) -> argparse.ArgumentParser:
-    parser = _OneLineParser(prog=f"sb3-hpo {command}", description=description)
+    parser = OneLineParser(prog=f"sb3-hpo {command}", description=description)
     parser.add_argument("--study-name", required=True, help="Study to work on")
-    parser.add_argument("--storage", help="Where it is kept (default: the SQLite file in the log folder)")
+    parser.add_argument("--storage", help="Where it is kept (default: $SB3_HPO_STORAGE, or that of the log folder)")
     parser.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of results")
     parser.add_argument("--gym-packages", nargs="+", default=[], help="Modules that may be imported")
     parser.add_argument("--algo", help="Algorithm of a study that the stock zoo made")
@@ -134,18 +149,13 @@ def _parser(command: str, description: str) -> argparse.ArgumentParser:
     return parser
 
 
-class _OneLineParser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"sb3-hpo: error: {message}\n")
-
-
 def _trial(text: str) -> int | str:
     return text if text == BEST else int(text)
 
 
 def _open(args: argparse.Namespace) -> tuple[BaseStorage, optuna.Study]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = open_storage(args.storage or default_storage(args.log_folder), create=False)
+    storage = open_storage(storage_location(args.storage, args.log_folder), create=False)
     return storage, load_study(storage, args.study_name)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
@@ -22,11 +23,20 @@ class Training(Protocol):
     def create_model(self, seed: int) -> BaseAlgorithm:
         """A new model with its training environments, all seeded with ``seed``."""
 
+    def save(self, model: BaseAlgorithm, folder: Path) -> None:
+        """Write a model that pauses, with all that it needs to go on, into a folder."""
+
+    def restore(self, folder: Path, seed: int) -> BaseAlgorithm | None:
+        """The model that was written into a folder, with new training environments, all seeded with ``seed``.
+
+        None for an algorithm that cannot go on.
+        """
+
     def create_eval_env(self, seed: int, n_envs: int) -> VecEnv:
         """New environments for evaluation, wrapped as the training ones are."""
 
     def learn(self, model: BaseAlgorithm, callbacks: Sequence[BaseCallback]) -> None:
-        """Train the model for :attr:`n_timesteps` with these callbacks and those of the configuration."""
+        """Train the model up to :attr:`n_timesteps` with these callbacks and those of the configuration."""
 
 
 class Task(Protocol):
@@ -59,6 +69,10 @@ class Task(Protocol):
     @property
     def arguments(self) -> Mapping[str, Any]:
         """How its environments are made, beside the configuration: plain values that are kept in the study."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the environment is, in text: two of the same name that differ in it are not the same problem."""
 
     def prepare(self, configuration: Mapping[str, Any]) -> Training:
         """Make a configuration ready for training."""

@@ -8,9 +8,9 @@ import optuna
 from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError, unknown_name
-from sb3_hpo.objective import HYPERPARAMS
 from sb3_hpo.storage import study_names
 from sb3_hpo.study import DESCRIPTION, VALIDATION_SUFFIX, read_description
+from sb3_hpo.trial_attributes import HYPERPARAMS
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sb3_hpo.candidates import choose_candidates
+from sb3_hpo.commands import Command, Phase
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.judging import Judging, publish, seconds_per_training
 from sb3_hpo.objective import Objective
+from sb3_hpo.retries import RetryDeadTrial, reap
 from sb3_hpo.samplers import exhaustive_grid
-from sb3_hpo.search import SearchClock, search
+from sb3_hpo.search import search
+from sb3_hpo.search_clock import SearchClock
+from sb3_hpo.serving import MODELS_FOLDER, checkpoints_of, study_folder
 from sb3_hpo.settings import MAX_POINTS
+from sb3_hpo.storage import storage_location
 from sb3_hpo.study import new_study_name, open_study
+from sb3_hpo.supervision import give_up_at_once, supervise
+from sb3_hpo.warm_start import best_of
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
-    import optuna
-    from optuna.storages import BaseStorage
+    from collections.abc import Callable
+    from pathlib import Path
 
+    import optuna
+
+    from sb3_hpo.crew import Crew
     from sb3_hpo.display import Display
     from sb3_hpo.grid import Grid
+    from sb3_hpo.heartbeats import HeartbeatStorage
+    from sb3_hpo.result import TuningResult
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study import FirstTrial, StudyDescription
     from sb3_hpo.task import Task
-
-MODELS_FOLDER = "models"
-"""Folder, in that of the study, of the best model of each finished trial."""
 
 
 class Tuning:
@@ -42,6 +51,7 @@ class Tuning:
     :param settings: what to spend, its ``n_timesteps`` being the task's
     :param storage: where the study is kept
     :param display: what shows the progress
+    :param make_crew: ``(study_name, command)`` -> the workers; None to train in this process
     """
 
     def __init__(
@@ -49,17 +59,29 @@ class Tuning:
         task: Task,
         search_space: SearchSpace,
         settings: TuningSettings,
-        storage: BaseStorage,
+        storage: HeartbeatStorage,
         display: Display,
+        make_crew: Callable[[str, Command], Crew] | None = None,
     ) -> None:
         self._task = task
         self._search_space = search_space
         self._settings = settings.with_default_budget()
         self._storage = storage
         self._display = display
+        self._make_crew = make_crew
         self._grid: Grid | None = None
         self._study_name = settings.study_name or new_study_name(task)
-        self._folder = Path(settings.log_folder) / task.algo / self._study_name
+        self._folder = study_folder(settings.log_folder, task.algo, self._study_name)
+
+    @property
+    def study_name(self) -> str:
+        """The study that is made, or gone on with."""
+        return self._study_name
+
+    @property
+    def location(self) -> str:
+        """Where it is kept, as ``--storage`` names it."""
+        return storage_location(self._settings.storage, self._settings.log_folder)
 
     def run(self) -> int:
         """Search, validate, write the result.
@@ -70,23 +92,63 @@ class Tuning:
         :raises UserError: if the study of that name is about something else, the folder cannot be written, sampler or
             pruner cannot work, or a large grid is bounded by nothing
         :raises ConsecutiveFailuresError: if trials fail one after the other
+        :raises sb3_hpo.crew.WorkersDieError: if workers die one after the other
         """
         started = time.monotonic()
         check_writable(self._folder)
         self._grid = exhaustive_grid(self._settings.sampler, self._search_space, self._settings.sampler_kwargs)
         self._check_size()
-        study, description = open_study(self._storage, self._study_name, self._task, self._search_space, self._settings)
+        study, description = open_study(
+            self._storage, self._study_name, self._task, self._search_space, self._settings, self._first_trials()
+        )
+        self._storage.on_stale_trial = RetryDeadTrial(self._settings.max_retries)
+        reap(study)
+        command = Command.begin(study, self._settings)
+        crew: Crew | None = None
         deadline = Deadline(self._settings.timeout)
         with StopSignal() as stop:
             try:
-                self._search(study, description, stop, deadline)
-                candidates = choose_candidates(study, self._task, self._search_space, self._settings.n_finalists)
-                judging = Judging(self._task, self._settings, self._storage, self._display)
-                result = judging.judge(study, candidates, description.seed, description.tuning_seeds, stop, deadline)
+                crew = None if self._make_crew is None else self._make_crew(self._study_name, command)
+                result = self._run(study, description, command, crew, stop, deadline)
+                if crew is not None:
+                    crew.end()
             finally:
-                self._display.end()
-        publish(dataclasses.replace(result, seconds=time.monotonic() - started), self._folder, self._display)
+                self._end(study, command, crew)
+            # A signal that comes now must not land between its files.
+            stop.heed()
+            publish(dataclasses.replace(result, seconds=time.monotonic() - started), self._folder, self._display)
         return stop.exit_code
+
+    def _run(
+        self,
+        study: optuna.Study,
+        description: StudyDescription,
+        command: Command,
+        crew: Crew | None,
+        stop: StopSignal,
+        deadline: Deadline,
+    ) -> TuningResult:
+        self._search(study, description, command, crew, stop, deadline)
+        command.enter(study, Phase.VALIDATION)
+        candidates = choose_candidates(study, self._task, self._search_space, self._settings.n_finalists)
+        judging = Judging(self._task, self._settings, self._storage, self._display, crew)
+        return judging.judge(study, candidates, description.seed, description.tuning_seeds, stop, deadline)
+
+    def _end(self, study: optuna.Study, command: Command, crew: Crew | None) -> None:
+        """End what still runs, whatever happened: nothing that fails here may hide why."""
+        self._display.end()
+        with contextlib.suppress(Exception):
+            if crew is not None:
+                give_up_at_once(study, crew)
+            command.enter(study, Phase.END)
+
+    def _first_trials(self) -> list[FirstTrial]:
+        earlier = self._settings.warm_start_from
+        if earlier is None:
+            return []
+        first_trials = best_of(self._storage, earlier, self._task, self._search_space)
+        self._display.line(f"warm start: {', '.join(first.origin for first in first_trials)}")
+        return first_trials
 
     def _check_size(self) -> None:
         settings = self._settings
@@ -105,25 +167,38 @@ class Tuning:
         settings = self._settings
         return describe(settings.sampler, self._grid, settings.n_seeds, n_timesteps, seconds_per_training)
 
-    def _search(self, study: optuna.Study, description: StudyDescription, stop: StopSignal, deadline: Deadline) -> None:
+    def _search(
+        self,
+        study: optuna.Study,
+        description: StudyDescription,
+        command: Command,
+        crew: Crew | None,
+        stop: StopSignal,
+        deadline: Deadline,
+    ) -> None:
         display, settings = self._display, self._settings
         if self._grid is not None:
             display.line(self._size(seconds_per_training(study)))
-        clock = SearchClock(settings, deadline)
-        objective = Objective(
-            self._task,
-            self._search_space,
-            settings,
-            description.tuning_seeds,
-            interrupted=lambda: stop.is_pending or clock.is_over,
-            models_folder=self._folder / MODELS_FOLDER if settings.save_models else None,
-        )
+        clock = SearchClock(settings, deadline, 1 if crew is None else crew.n_workers)
+        workers = "" if crew is None else f", {count(crew.n_workers, 'worker')}"
         display.line(
-            f"study {self._study_name}: {_bounds(settings, description.n_timesteps)}; "
+            f"study {self._study_name}: {_bounds(settings, description.n_timesteps)}{workers}; "
             "Ctrl-C ends the search and keeps what it found"
         )
         display.begin("search", settings.n_trials, lambda: clock.seconds_left)
-        search(study, objective, settings, stop, clock, display.trial_finished)
+        if crew is None:
+            objective = Objective(
+                self._task,
+                self._search_space,
+                settings,
+                description.tuning_seeds,
+                interrupted=lambda: stop.is_pending or clock.is_over,
+                models_folder=self._folder / MODELS_FOLDER if settings.save_models else None,
+                checkpoints=checkpoints_of(study, self._folder),
+            )
+            search(study, objective, settings, stop, clock, display.trial_finished, command.key)
+        else:
+            supervise(study, command, crew, stop, clock, display.trial_finished)
         display.end()
 
 

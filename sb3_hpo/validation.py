@@ -1,6 +1,7 @@
 """The finalists and the default, trained again on seeds that the search never saw.
 
-First the finalists compete on selection seeds; one that is clearly worse stops early. Then the best of them and the
+First the finalists compete, on the tuning seeds, where their agents were judged in the search, and on selection seeds;
+one that is clearly worse stops early. Then the best of them and the
 default are trained on validation seeds, which chose nothing: what these say about the two is not bent by the choice.
 
 Each of these trainings is a trial of a study of its own, in the same storage, so that none is done twice, by whichever
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from sb3_hpo.comparison import compare
 from sb3_hpo.interruption import Deadline
 from sb3_hpo.intervals import bootstrap_interval
+from sb3_hpo.retries import reap
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from sb3_hpo.interruption import StopSignal
     from sb3_hpo.task import Task
+    from sb3_hpo.workforce import Workforce
 
 from sb3_hpo.candidates import Candidate, Validated, Validation
 from sb3_hpo.selection import Selection
@@ -45,6 +48,8 @@ def validate(
     selection_seeds: Sequence[int] = (),
     train: Callable[..., tuple[float, int]] | None = None,
     on_failure: Callable[[Candidate, str], None] = lambda candidate, reason: None,
+    workforce: Workforce | None = None,
+    max_retries: int = 1,
 ) -> Validation:
     """Choose the best finalist, and compare it with the default, until done or until time or a signal ends it.
 
@@ -58,26 +63,51 @@ def validate(
     :param seeds: validation seeds: they judge the chosen finalist and the default
     :param n_episodes: deterministic episodes that judge one trained agent
     :param on_run: called after every training with its candidate and score
-    :param selection_seeds: seeds that choose among the finalists; they get the share of the time that is theirs.
-        Without them the first finalist is chosen
+    :param selection_seeds: seeds that choose among the finalists, after the tuning seeds; they get the share of$
+        the time that is theirs. Without either the first finalist is chosen
     :param train: what trains; :func:`train_and_evaluate` unless a benchmark puts a table of scores in its place
     :param on_failure: called after a training that failed with its candidate and the reason
+    :param workforce: who trains; None for this process
+    :param max_retries: how often a training whose worker died is tried again
     """
 
     def interrupted() -> bool:
         return stop.is_pending or deadline.is_over
 
     study = open_validation_study(storage, study_name)
-    trainings = Trainings(study, task, n_episodes, interrupted, on_run, train or train_and_evaluate, on_failure)
+    reap(study)  # What a command that was killed had begun is no failure of this one.
     finalists = [candidate for candidate in candidates if not candidate.is_default]
     default = next(candidate for candidate in candidates if candidate.is_default)
+    trainings = Trainings(
+        study,
+        task,
+        n_episodes,
+        interrupted,
+        on_run,
+        train or train_and_evaluate,
+        on_failure,
+        workforce,
+        filler=[(default, seed) for seed in seeds],
+        max_retries=max_retries,
+        known={(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()},
+    )
+    n_selection_seeds = len(selection_seeds)
+    selection_seeds = [*seeds_of_the_search(finalists), *selection_seeds]
     selection = Selection(finalists)
     if seeds and len(finalists) > 1:
-        share = _share_of_selection(len(finalists), len(selection_seeds), len(seeds))
+        share = _share_of_selection(len(finalists), n_selection_seeds, len(seeds))
         left = deadline.seconds_left
         selection.run(trainings, selection_seeds, Deadline(None if left is None else share * left))
     _judge(trainings, default, selection, seeds)
+    trainings.close()
     return _summarize(trainings, default, selection, seeds)
+
+
+def seeds_of_the_search(finalists: Sequence[Candidate]) -> list[int]:
+    """The tuning seeds on which the search has judged the agents of all finalists."""
+    if not finalists:
+        return []
+    return [seed for seed in finalists[0].tuning_scores if all(seed in c.tuning_scores for c in finalists)]
 
 
 def _judge(trainings: Trainings, default: Candidate, selection: Selection, seeds: Sequence[int]) -> None:

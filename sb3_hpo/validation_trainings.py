@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState
-from stable_baselines3.common.vec_env import sync_envs_normalization
 
 from sb3_hpo.callbacks import InterruptionCallback
-from sb3_hpo.configuration import from_zoo
-from sb3_hpo.errors import failure_in_one_line
-from sb3_hpo.evaluation import evaluate_agent
+from sb3_hpo.configuration import from_zoo, to_zoo
+from sb3_hpo.evaluation import judge_agent
 from sb3_hpo.finite import learn_finite
-from sb3_hpo.objective import (
-    FAILURE,
-    HYPERPARAMS,
-    TRACEBACK,
-    TrialInterruptedError,
-    close_environments,
-)
+from sb3_hpo.objective import close_environments
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.study import VALIDATION_SUFFIX
+from sb3_hpo.training_queue import Pair, TrainingQueue, ValidationWorker
+from sb3_hpo.trial_attributes import CANDIDATE, N_TIMESTEPS, TrialInterruptedError
+from sb3_hpo.trust import check_same_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,18 +28,10 @@ if TYPE_CHECKING:
     from sb3_hpo.candidates import Candidate
     from sb3_hpo.interruption import Deadline
     from sb3_hpo.task import Task
+    from sb3_hpo.workforce import Workforce
 
 MAX_EVAL_ENVS = 10
 """Environments that the evaluation of a trained agent steps side by side, at most."""
-
-CANDIDATE = "candidate"
-"""Trial attribute in a validation study: fingerprint of the configuration trained."""
-SEED = "seed"
-"""Trial attribute in a validation study: the training seed."""
-N_EPISODES = "n_episodes"
-"""Trial attribute in a validation study: episodes that judged the trained agent."""
-N_TIMESTEPS = "n_timesteps"
-"""Trial attribute in a validation study: environment steps trained."""
 
 
 def known_scores(storage: BaseStorage, study_name: str, candidate: Candidate) -> list[float]:
@@ -87,8 +72,10 @@ def train_and_evaluate(
     :param configuration: the whole configuration, in the zoo's notation
     :return: mean return of the episodes, and environment steps trained
     :raises TrialInterruptedError: if it was stopped from outside
+    :raises UserError: if it names other classes than the configuration tuned from
     :raises FloatingPointError: if rewards, observations, weights or the returns are NaN or infinite
     """
+    check_same_modules(configuration, to_zoo(task.configuration), "a training of the validation")
     training = task.prepare(from_zoo(configuration))
     interruption = InterruptionCallback(interrupted)
     with contextlib.ExitStack() as environments:
@@ -99,13 +86,8 @@ def train_and_evaluate(
         learn_finite(training, model, [interruption])
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
-        if model.get_vec_normalize_env() is not None and model.env is not None:
-            sync_envs_normalization(model.env, eval_env)
-        returns = evaluate_agent(model, eval_env, n_episodes, deterministic=task.deterministic_eval)
-    score = float(np.mean(returns))
-    if not math.isfinite(score):
-        raise FloatingPointError(f"the trained agent has a mean return of {score}")
-    return score, model.num_timesteps
+        returns = judge_agent(model, eval_env, n_episodes, deterministic=task.deterministic_eval)
+    return float(np.mean(returns)), model.num_timesteps
 
 
 def open_validation_study(storage: BaseStorage, study_name: str) -> optuna.Study:
@@ -119,10 +101,26 @@ def open_validation_study(storage: BaseStorage, study_name: str) -> optuna.Study
     )
 
 
-class Trainings:
-    """Trainings of candidates on seeds, each a trial of the validation study.
+def is_validating(study: optuna.Study) -> bool:
+    """Whether a training of a study's validation runs, or waits for a worker."""
+    validation = open_validation_study(study._storage, study.study_name)
+    return bool(validation.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)))
 
+
+class Trainings:
+    """The trainings that a validation needs: asked for in the validation study, done by whoever works on it.
+
+    :param study: the validation study
+    :param task: what is validated
+    :param n_episodes: deterministic episodes that judge one trained agent
     :param interrupted: asked at every step whether to give a training up
+    :param on_run: called with each candidate and score that comes in
+    :param train: what trains a configuration where this process works itself
+    :param on_failure: called with each candidate of which a training failed, and the reason
+    :param workforce: who trains; None for this process
+    :param filler: trainings that are needed later, for workers that have nothing else to do
+    :param max_retries: how often a training whose worker died is tried again
+    :param known: scores that need no training, by fingerprint of the candidate and seed
     """
 
     def __init__(
@@ -134,35 +132,45 @@ class Trainings:
         on_run: Callable[[Candidate, float], None],
         train: Callable[..., tuple[float, int]],
         on_failure: Callable[[Candidate, str], None],
+        workforce: Workforce | None = None,
+        filler: Sequence[Pair] = (),
+        max_retries: int = 1,
+        known: Mapping[tuple[str, int], float] | None = None,
     ) -> None:
-        self._study = study
-        self._train = train
-        self._task = task
-        self._n_episodes = n_episodes
+        self._queue = TrainingQueue(study, n_episodes)
+        self._worker = ValidationWorker(study, task, interrupted, train)
         self._interrupted = interrupted
         self._on_run = on_run
         self._on_failure = on_failure
+        self._workforce = workforce
+        self._filler = list(filler)
+        self._max_retries = max_retries
         self._failures: dict[str, str] = {}
-        self._known = self._read((TrialState.COMPLETE,))
+        self._candidates: dict[str, Candidate] = {}
+        self._known = {**(known or {}), **self._queue.scores()}
 
-    def complete(self, pairs: Sequence[tuple[Candidate, int]], deadline: Deadline | None = None) -> bool:
-        """Train all these candidates with these seeds, in this order; False if it was stopped before the end.
+    def complete(self, pairs: Sequence[Pair], deadline: Deadline | None = None, ahead: Sequence[Pair] = ()) -> bool:
+        """Have all these candidates trained with these seeds, in this order; False if it was stopped before the end.
 
-        It stops at the first failure too, with the reason in :meth:`failure`. Those that another worker is training
-        come last; they may be done by then, or the worker may be dead.
+        It stops at the first failure too, with the reason in :meth:`failure`. Workers that would have nothing to do
+        meanwhile begin with what comes next.
 
         :param deadline: no training begins after it
+        :param ahead: what is needed next, unless these trainings show that it is not
         """
-        while pending := self._pending(pairs):
-            if deadline is not None and deadline.is_over:
+        self._candidates |= {candidate.fingerprint: candidate for candidate, _ in (*pairs, *ahead, *self._filler)}
+        while missing := self._missing(pairs):
+            if self._is_stopped(deadline) or any(self.failure(candidate) for candidate, _ in pairs):
+                self._queue.withdraw()
                 return False
-            candidate, seed = pending[0]
-            score = self._run(candidate, seed)
-            if score is None:
-                return False
-            self._known[candidate.fingerprint, seed] = score
-            self._on_run(candidate, score)
+            self._ask_for(missing, ahead)
+            self._work_or_wait()
+            self._look()
         return True
+
+    def close(self) -> None:
+        """Withdraw what was asked for and nobody has begun."""
+        self._queue.withdraw()
 
     def failure(self, candidate: Candidate) -> str | None:
         """Why a training of a candidate failed; None if none did."""
@@ -177,53 +185,33 @@ class Trainings:
             scores.append(self._known[candidate.fingerprint, seed])
         return scores
 
-    def _pending(self, pairs: Sequence[tuple[Candidate, int]]) -> list[tuple[Candidate, int]]:
-        missing = self._missing(pairs)
-        if not missing:
-            return []
-        # Only now, and all of it: other workers add to it.
-        self._known |= self._read((TrialState.COMPLETE,))
-        claimed = self._read((TrialState.RUNNING,))
-        return sorted(self._missing(pairs), key=lambda pair: (pair[0].fingerprint, pair[1]) in claimed)
+    def _is_stopped(self, deadline: Deadline | None) -> bool:
+        is_over = deadline is not None and deadline.is_over
+        return is_over or self._interrupted() or self._worker.was_interrupted
 
-    def _missing(self, pairs: Sequence[tuple[Candidate, int]]) -> list[tuple[Candidate, int]]:
+    def _missing(self, pairs: Sequence[Pair]) -> list[Pair]:
         return [(candidate, seed) for candidate, seed in pairs if (candidate.fingerprint, seed) not in self._known]
 
-    def _read(self, states: tuple[TrialState, ...]) -> dict[tuple[str, int], float]:
-        # A trial that was just asked for has no attributes yet.
-        return {
-            (trial.user_attrs[CANDIDATE], trial.user_attrs[SEED]): float(trial.value or 0.0)
-            for trial in self._study.get_trials(deepcopy=False, states=states)
-            if trial.user_attrs.get(N_EPISODES) == self._n_episodes
-        }
+    def _ask_for(self, missing: Sequence[Pair], ahead: Sequence[Pair]) -> None:
+        n_workers = 1 if self._workforce is None else self._workforce.n_workers
+        later = [pair for pair in self._missing([*ahead, *self._filler]) if self.failure(pair[0]) is None]
+        self._queue.ask_for([*missing, *later] if n_workers != 1 else missing, n_workers)
 
-    def _run(self, candidate: Candidate, seed: int) -> float | None:
-        if self._interrupted():
-            return None
-        study, configuration = self._study, candidate.configuration
-        trial = study.ask()
-        trial.set_user_attr(CANDIDATE, candidate.fingerprint)
-        trial.set_user_attr(SEED, seed)
-        trial.set_user_attr(N_EPISODES, self._n_episodes)
-        trial.set_user_attr(HYPERPARAMS, dict(configuration))
-        try:
-            score, n_timesteps = self._train(self._task, configuration, seed, self._n_episodes, self._interrupted)
-        except TrialInterruptedError:
-            study.tell(trial, state=TrialState.FAIL)
-            return None
-        except Exception as error:
-            self._fail(trial, candidate, f"seed {seed}: {failure_in_one_line(error)}")
-            return None
-        except BaseException:
-            study.tell(trial, state=TrialState.FAIL)
-            raise
-        trial.set_user_attr(N_TIMESTEPS, n_timesteps)
-        study.tell(trial, score)
-        return score
+    def _work_or_wait(self) -> None:
+        if self._workforce is None and self._worker.work():
+            return
+        if self._workforce is not None:
+            self._workforce.tend()
+        self._queue.wait(self._interrupted)
 
-    def _fail(self, trial: optuna.Trial, candidate: Candidate, reason: str) -> None:
-        trial.set_user_attr(FAILURE, reason)
-        trial.set_user_attr(TRACEBACK, traceback.format_exc())
-        self._study.tell(trial, state=TrialState.FAIL)
-        self._failures[candidate.fingerprint] = reason
-        self._on_failure(candidate, reason)
+    def _look(self) -> None:
+        """Take note of what has come in, and tell it."""
+        for (fingerprint, seed), score in self._queue.scores().items():
+            if (fingerprint, seed) not in self._known:
+                self._known[fingerprint, seed] = score
+                if fingerprint in self._candidates:
+                    self._on_run(self._candidates[fingerprint], score)
+        for fingerprint, reason in self._queue.failures(self._max_retries).items():
+            if fingerprint not in self._failures and fingerprint in self._candidates:
+                self._failures[fingerprint] = reason
+                self._on_failure(self._candidates[fingerprint], reason)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
@@ -62,6 +67,37 @@ class FaultyCartPole(CartPoleEnv):
         return observation, reward, *rest
 
 
+class SlowedCartPole(CartPoleEnv):
+    """CartPole whose steps take long for as long as a file exists: a test has time to do something to a training.
+
+    :param slow: the file
+    :param deadly: file whose length counts the trainings that killed their process, by SIGKILL at the tenth step
+    :param n_deaths: how many of them do
+    """
+
+    def __init__(self, slow=None, deadly=None, n_deaths=0):
+        super().__init__()
+        self.slow = slow
+        self.deadly = deadly
+        self.n_deaths = n_deaths
+        self.n_left = 10
+
+    def step(self, action):
+        self.n_left -= 1
+        if self.slow is not None and Path(self.slow).exists():
+            time.sleep(0.3)
+        if self.n_left == 0 and self.deadly is not None:
+            self._die()
+        return super().step(action)
+
+    def _die(self):
+        with Path(self.deadly).open("a", encoding="utf-8") as file:
+            is_one = file.tell() < self.n_deaths
+            file.write("." if is_one else "")
+        if is_one:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _register(env_id: str, entry_point: object, **kwargs: object) -> None:
     if env_id not in gym.registry:
         gym.register(env_id, entry_point=entry_point, **kwargs)
@@ -72,3 +108,4 @@ _register("Masked-v0", lambda: InvalidActionEnvDiscrete(dim=4, n_invalid_actions
 _register("Image-v0", ImageEnv, max_episode_steps=10)
 _register("Dict-v0", lambda: BitFlippingEnv(n_bits=3, max_steps=10), max_episode_steps=10)
 _register("Faulty-v0", FaultyCartPole, max_episode_steps=30)
+_register("Slowed-v0", SlowedCartPole, max_episode_steps=30)

@@ -11,12 +11,15 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from stable_baselines3 import A2C
 from stable_baselines3.common.env_util import make_vec_env
 
+from sb3_hpo.checkpoints import load_model, save_model
 from sb3_hpo.features import MLP_POLICY
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.transforms import OneMinus
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
@@ -54,6 +57,7 @@ class FakeTask:
     deterministic_eval = True
     arguments: ClassVar[dict[str, object]] = {}
     features = frozenset({MLP_POLICY})
+    environment: ClassVar[dict[str, str]] = {"action_space": "Discrete(2)"}
     max_episode_steps = MAX_EPISODE_STEPS
 
     def __init__(
@@ -72,6 +76,8 @@ class FakeTask:
         self.own_callbacks = own_callbacks
         self.trained: list[tuple[Mapping[str, Any], int]] = []
         """Configuration and seed of every model created."""
+        self.restored: list[int] = []
+        """Seed of every model that went on from a checkpoint."""
         self.eval_seeds: list[int] = []
         """Seed of every evaluation environment created."""
 
@@ -96,8 +102,17 @@ class FakeTraining:
         self.task.eval_seeds.append(seed)
         return cartpole(n_envs, seed)
 
+    def save(self, model: BaseAlgorithm, folder: Path) -> None:
+        save_model(model, folder)
+
+    def restore(self, folder: Path, seed: int) -> BaseAlgorithm | None:
+        self.task.restored.append(seed)
+        return load_model(A2C, folder, cartpole(1, seed, self.task.wrapper), seed, "cpu")
+
     def learn(self, model: BaseAlgorithm, callbacks: Sequence[BaseCallback]) -> None:
-        model.learn(self.n_timesteps, callback=[*self.task.own_callbacks(), *callbacks])
+        callbacks = [*self.task.own_callbacks(), *callbacks]
+        is_new = model.num_timesteps == 0
+        model.learn(self.n_timesteps - model.num_timesteps, callback=callbacks, reset_num_timesteps=is_new)
 
 
 class FailingStep(gym.Wrapper):

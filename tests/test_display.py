@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sb3_hpo.console import LINE_WIDTH
 from sb3_hpo.display import Display
-from sb3_hpo.objective import FAILURE, RUNS
+from sb3_hpo.trial_attributes import FAILURE, RUNS
 from tests.test_result import BETTER, create_result, default, validated
 
 

@@ -7,9 +7,10 @@ import pytest
 from optuna.trial import TrialState
 from stable_baselines3.common.env_util import make_vec_env
 
-from sb3_hpo.objective import RUNS, Objective, learning_curves, seconds_of_whole_training
+from sb3_hpo.objective import Objective, learning_curves, seconds_of_whole_training
 from sb3_hpo.scores import SCORES
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.trial_attributes import RUNS
 from tests.tasks import SPACE, FakeTask, FakeTraining, ScriptedReturns
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_whichever_comes_first(study, returns) -> None:
 
 
 def test_nothing_stops_a_training_unless_asked(study, returns) -> None:
-    returns[:] = [500.0] * N_EVALUATIONS
+    returns[:] = [500.0] * (N_EVALUATIONS + TuningSettings().n_validation_episodes)
     run = train(study).user_attrs[RUNS][0]
     assert len(run["returns"]) == run["n_evaluations"] == N_EVALUATIONS
     assert "stopped_early" not in run

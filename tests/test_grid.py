@@ -10,9 +10,9 @@ from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import GridSampler, describe, grid_cost, grid_of
-from sb3_hpo.objective import FAILURE, TrialInterruptedError
 from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.storage import open_storage
+from sb3_hpo.trial_attributes import FAILURE, TrialInterruptedError
 from tests.curves import FINITE, SMALL
 from tests.tasks import SPACE
 

@@ -10,17 +10,10 @@ from optuna.trial import TrialState
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sb3_hpo.configuration import from_zoo
-from sb3_hpo.objective import (
-    FAILURE,
-    HYPERPARAMS,
-    RUNS,
-    TRACEBACK,
-    Objective,
-    TrialInterruptedError,
-    learning_curves,
-)
+from sb3_hpo.objective import Objective, learning_curves
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.trial_attributes import FAILURE, FINAL_RETURNS, HYPERPARAMS, RUNS, TRACEBACK, TrialInterruptedError
 from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, record_predictions
 
 if TYPE_CHECKING:
@@ -54,6 +47,7 @@ def test_trial_keeps_what_was_trained_and_every_return(study: optuna.Study, task
         assert run["n_timesteps"] == 200
         assert run["timesteps"] == [50, 100, 150, 200]
         assert [len(returns) for returns in run["returns"]] == [3, 3, 3, 3]
+        assert len(run[FINAL_RETURNS]) == TuningSettings().n_validation_episodes
         assert all(1 <= r <= MAX_EPISODE_STEPS for returns in run["returns"] for r in returns)
         assert run["seconds"] > 0
     configuration = from_zoo(trial.user_attrs[HYPERPARAMS])
@@ -155,6 +149,17 @@ def test_training_that_its_own_callback_ends_early_is_scored(study: optuna.Study
     assert [run["n_timesteps"] for run in trial.user_attrs[RUNS]] == [100, 100]
     # The second seed begins at the same step in every trial, however long the first one took.
     assert list(trial.intermediate_values) == [50, 100, 250, 300]
+
+
+def test_only_an_agent_that_was_trained_to_the_end_is_judged(task: FakeTask) -> None:
+    pruned = optuna.create_study(direction="maximize", pruner=optuna.pruners.ThresholdPruner(lower=1e9))
+    pruned.optimize(create_objective(task), n_trials=1)
+    stopped = optuna.create_study(direction="maximize")
+    settings = TuningSettings(n_evaluations=4, n_eval_episodes=3, stop_at=0.0, stop_after=1)
+    stopped.optimize(Objective(task, SPACE, settings, SEEDS), n_trials=1)
+    runs = [run for study in (pruned, stopped) for run in study.trials[0].user_attrs[RUNS]]
+    assert [run["n_timesteps"] for run in runs] == [50, 50, 50]
+    assert not any(FINAL_RETURNS in run for run in runs)
 
 
 def test_interrupted_trial_says_so_and_trains_no_further_seed(study: optuna.Study, task: FakeTask) -> None:

@@ -63,9 +63,12 @@ def test_every_pruner_runs_a_study(name: str) -> None:
         study.optimize(curve_objective(SMALL, scale), n_trials=30)
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     n_pruned = sum(trial.state == TrialState.PRUNED for trial in study.trials)
-    assert n_pruned == 0 if name == "none" else 0 < n_pruned < 30
+    if name in ("none", "promote"):  # Each of these trials is a new one, and pauses at the first rung.
+        assert n_pruned == (0 if name == "none" else 30)
+    else:
+        assert 0 < n_pruned < 30
     best = max(study.trials, key=lambda trial: curve_objective(SMALL, scale)(optuna.trial.FixedTrial(trial.params)))
-    assert name == "threshold" or best.state == TrialState.COMPLETE
+    assert name in ("threshold", "promote") or best.state == TrialState.COMPLETE
 
 
 def scores_of_seeds(trial: optuna.Trial) -> float:
@@ -142,6 +145,23 @@ def test_rungs_scale_with_the_training() -> None:
     assert pruned_at("halving", [5, 1], scale, every=500) == [None, 1_500]
 
 
+@pytest.mark.parametrize(
+    ("options", "scale", "steps"),
+    [
+        ({}, PruningScale(10_000, 1, 2), (500, 1_000, 2_000, 4_000, 10_000)),
+        ({}, PruningScale(10_000, 1, 2, n_trials=7), (10_000,)),
+        ({}, PruningScale(10_000, 1, 2, n_trials=8), (500, 1_000, 2_000, 4_000, 10_000)),
+        # At evaluations, no two at the same one; later seeds belong to the last rung.
+        ({}, PruningScale(10_000, 3, 2, n_evaluations=10), (1_000, 2_000, 4_000, 10_000)),
+        ({}, PruningScale(990, 1, 2, n_evaluations=20), (49, 98, 196, 392, 990)),
+        ({"first_rung": 0.15, "reduction_factor": 3}, PruningScale(1_000, 1, 2), (150, 1_000)),
+    ],
+)
+def test_promote_pauses_at_these_steps(options: dict, scale: PruningScale, steps: tuple) -> None:
+    pruner = create_pruner("promote", scale, options)
+    assert pruner.rungs.steps == steps
+
+
 def test_median_waits_for_the_startup_trials() -> None:
     scale = PruningScale(n_timesteps=1_000, n_seeds=1, n_startup_trials=4)
     assert pruned_at("median", [5, 1, 0, 0, 0], scale) == [None, None, None, None, 350]
@@ -191,6 +211,9 @@ def test_training_of_one_step_is_no_error(name: str) -> None:
         ),
         ("halving", {"reduction_factor": 1}, SCALE, "pruner 'halving' does not take reduction_factor 1: .*>= 2"),
         ("halving", {"reduction_factor": 2.5}, SCALE, "reduction_factor is 2.5, it must be int"),
+        ("promote", {"reduction_factor": 1}, SCALE, "pruner 'promote' does not take reduction_factor 1: .*2 or more"),
+        ("promote", {"first_rung": 1.5}, SCALE, "pruner 'promote' does not take first_rung 1.5: .*share of a training"),
+        ("promote", {}, PruningScale(1_000, 1, 2, n_evaluations=1), "n_evaluations is 1.* or --pruner none"),
         ("halving", {"min_resource": "few"}, SCALE, "does not take min_resource 'few'"),
         ("halving", {"min_resource": 1_000}, SCALE, "'halving' with min_resource 1000 never prunes: a trial has 1000"),
         ("halving", {}, PruningScale(1_000, 1, 2, n_evaluations=1), "n_evaluations is 1.* or --pruner none"),

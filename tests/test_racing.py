@@ -12,10 +12,11 @@ from optuna.trial import TrialState
 from stable_baselines3.common.env_util import make_vec_env
 
 from sb3_hpo.errors import UserError
-from sb3_hpo.objective import RUNS, Objective
+from sb3_hpo.objective import Objective
 from sb3_hpo.scores import iqm
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.study import ENVIRONMENT_STEPS, SEEDS, STEP, open_study
+from sb3_hpo.trial_attributes import RUNS
 from tests.tasks import SPACE, FakeTask, FakeTraining
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def test_every_trial_meets_the_same_seeds_in_the_same_order() -> None:
 
 
 def test_pruned_trial_met_the_first_of_the_same_seeds() -> None:
-    study, task = race([GOOD, BAD], n_seeds=2)
+    study, task = race([GOOD, BAD], n_seeds=2, pruner="halving")
     seeds = [seed for _, seed in task.trained]
     assert seeds == [*seeds[:2], *seeds[:2], seeds[0]]
     assert study.trials[2].state == TrialState.PRUNED

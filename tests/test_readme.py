@@ -67,6 +67,35 @@ def test_training_commands_are_accepted(command):
     assert train_parser().parse_args(shlex.split(command)[2:]).trial_id in (0, "best")
 
 
+@pytest.mark.parametrize("command", commands("sb3-hpo worker"))
+def test_worker_commands_are_accepted(command):
+    from sb3_hpo.worker_command import worker_parser
+
+    assert worker_parser().parse_args(shlex.split(command)[2:]).study_name == "my-study"
+
+
+@pytest.mark.parametrize("command", commands("sb3-hpo storage-proxy"))
+def test_proxy_commands_are_accepted(command):
+    from sb3_hpo.storage_proxy import proxy_parser
+
+    assert proxy_parser().parse_args(shlex.split(command)[2:]).port == 13000
+
+
+def storages_in_the_table():
+    return re.findall(r"^\| (`[^|]*://[^|]*|[^|]*\.log`) \|([^|]*)\|", README, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("locations", "install"), storages_in_the_table())
+def test_storages_in_the_table_are_ones(locations, install):
+    from sb3_hpo.storages.urls import is_journal_file, parse
+
+    assert len(storages_in_the_table()) == 6
+    for location in re.findall(r"`([^`]*)`", locations):
+        assert is_journal_file(location) or parse(location).drivername
+    extra = re.search(r"sb3-hpo\[(\w+)\]", install)
+    assert (extra is None) == locations.startswith(("`sqlite", "`study.log"))
+
+
 @pytest.mark.parametrize("command", commands("sb3-hpo spaces"))
 def test_space_commands_run(command, capsys):
     from sb3_hpo.cli import main

@@ -10,6 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from sb3_hpo import factories
 from sb3_hpo.errors import UserError
+from sb3_hpo.new_params import NewParams
 from sb3_hpo.pruners import PruningScale
 from sb3_hpo.samplers import (
     ENTRY_POINT_GROUP,
@@ -51,6 +52,10 @@ def samples(name: str, seed: int, n_startup_trials: int = 3, n_trials: int = 6) 
     return [trial.params for trial in study.trials]
 
 
+def of_optuna(sampler: optuna.samplers.BaseSampler) -> optuna.samplers.BaseSampler:
+    return sampler.sampler if isinstance(sampler, NewParams) else sampler
+
+
 @pytest.mark.parametrize("name", [*OF_OPTUNA, "grid"])
 def test_every_sampler_runs_a_study(name: str) -> None:
     """A space with a parameter of every kind and a conditional one; warnings are errors here."""
@@ -59,7 +64,7 @@ def test_every_sampler_runs_a_study(name: str) -> None:
     study.optimize(curve_objective(space, PruningScale(20, 1, 0)), n_trials=8)
     assert len(study.trials) == 8
     assert len({tuple(trial.params.items()) for trial in study.trials}) > 4
-    assert isinstance(study.sampler, OF_OPTUNA.get(name, optuna.samplers.BaseSampler))
+    assert isinstance(of_optuna(study.sampler), OF_OPTUNA.get(name, optuna.samplers.BaseSampler))
 
 
 def test_all_names_are_there() -> None:
@@ -116,7 +121,7 @@ def test_random_never_learns() -> None:
     ],
 )
 def test_options_reach_the_sampler(name: str, kwargs: dict, attribute: str) -> None:
-    assert getattr(create(name, kwargs), attribute) == next(iter(kwargs.values()))
+    assert getattr(of_optuna(create(name, kwargs)), attribute) == next(iter(kwargs.values()))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +11,16 @@ from stable_baselines3 import A2C
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 
-from sb3_hpo.objective import RUNS, Objective
+from sb3_hpo.objective import Objective
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.trial_attributes import RUNS
 from tests.tasks import SPACE, FailingStep, FakeTask, FakeTraining, ScriptedReturns, cartpole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 RETURNS = [1, 3, 9, 2]
+"""Of the evaluations; the episodes that judge the agent at the end come after them."""
 BEST_STEP = 150
 
 
@@ -26,7 +29,7 @@ def returns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         FakeTraining,
         "create_eval_env",
-        lambda self, seed, n_envs: make_vec_env(lambda: ScriptedReturns(iter(RETURNS))),
+        lambda self, seed, n_envs: make_vec_env(lambda: ScriptedReturns(chain(RETURNS, repeat(0)))),
     )
 
 
@@ -93,7 +96,7 @@ def test_the_statistics_are_those_of_the_best_model(
     study: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def create_eval_env(self: FakeTraining, seed: int, n_envs: int) -> VecNormalize:
-        env = make_vec_env(lambda: ScriptedReturns(iter(RETURNS)))
+        env = make_vec_env(lambda: ScriptedReturns(chain(RETURNS, repeat(0))))
         return VecNormalize(env, training=False, norm_reward=False)
 
     create_model = FakeTraining.create_model

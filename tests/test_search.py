@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -9,9 +11,12 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.objective import FAILURE, RUNS, Objective, TrialInterruptedError, was_interrupted
-from sb3_hpo.search import ConsecutiveFailuresError, SearchClock, TrialCounts, search
+from sb3_hpo.objective import Objective
+from sb3_hpo.promotion import PausingPruner, Rungs, go_on
+from sb3_hpo.search import ConsecutiveFailuresError, TrialCounts, search
+from sb3_hpo.search_clock import SearchClock
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.trial_attributes import FAILURE, RUNS, TrialInterruptedError, was_interrupted
 from tests.tasks import SPACE, FailingStep, FakeTask
 
 if TYPE_CHECKING:
@@ -42,7 +47,7 @@ def run(
     told: list[FrozenTrial] = []
     settings = TuningSettings(**options)
     clock = SearchClock(settings, Deadline(seconds))
-    search(study, objective, settings, stop or StopSignal(), clock, told.append)
+    search(study, objective, settings, stop or StopSignal(), clock, told.append, uuid.uuid4().hex)
     return told
 
 
@@ -150,16 +155,21 @@ def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> Frozen
     [
         # Nothing known yet: half the time is kept for validation.
         ({}, [], 50),
-        # (3 finalists * 5 selection seeds + 2 * 10 validation seeds) * the longest training of the last trial.
-        ({}, [complete(0.5, 1.0)], 65),
+        # (3 finalists * 5 selection seeds + 2 * 10 validation seeds) * the longest training of the last trial, the
+        # first part no more than a tenth of all.
+        ({}, [complete(0.5, 1.0)], 70),
         ({}, [complete(9.0), complete(0.5)], 82.5),
         ({}, [complete(9.0)], 50),
+        # A seed that not all three finalists can be trained on chooses nothing.
+        ({}, [complete(2.0)], 54),
+        ({"n_validation_seeds": 4}, [complete(4.0)], 68),
         ({"n_finalists": 1, "n_validation_seeds": 5}, [complete(1.0)], 90),
         ({"n_validation_seeds": 0}, [], 100),
         ({"n_validation_seeds": 0}, [complete(1.0)], 100),
-        # A training that ended early says nothing about how long one takes.
-        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 65),
-        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 65),
+        # A training that ended early says nothing about how long one takes, once there was a whole one.
+        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 70),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 70),
+        ({}, [complete(0.1, state=TrialState.PRUNED)], 96.5),
     ],
 )
 def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTrial], search_seconds: float) -> None:
@@ -175,3 +185,49 @@ def test_search_without_a_limit_is_never_over() -> None:
     clock.learn_from(complete(1e9))
     assert clock.seconds_left is None
     assert not clock.is_over
+
+
+@pytest.mark.parametrize("end", ["c", "p", "f"])
+def test_what_a_worker_that_was_taken_for_dead_finds_does_not_count(study: optuna.Study, end: str) -> None:
+    found = outcomes(end + "cc")
+
+    def objective(trial: optuna.Trial) -> float:
+        if trial.number == 0:
+            study._storage.set_trial_user_attr(trial._trial_id, FAILURE, "WorkerDiedError: no heartbeat")
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        return found(trial)
+
+    told = run(study, objective, n_trials=2)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert [trial.number for trial in told] == [1, 2]
+
+
+def test_a_trial_that_another_one_forestalled_is_not_handed_back() -> None:
+    rungs = Rungs((1, 2))
+    study = optuna.create_study(direction="maximize", pruner=PausingPruner(rungs))
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_float("x", 0.0, 1.0)
+        for step in (1, 2):
+            trial.report(1.0, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return 1.0
+
+    run(study, objective, n_trials=1)
+    # Two workers promote it at the same instant.
+    for _ in range(2):
+        go_on(study, study.trials[0], 1)
+    run(study, objective, n_trials=2, n_finalists=1)
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.PRUNED, TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED]
+    assert study.trials[2].user_attrs[FAILURE].startswith("NotAdmittedError: another trial goes on")
+
+
+def test_before_validation_there_is_time_to_train_finalists_to_the_end() -> None:
+    clock = SearchClock(TuningSettings(n_finalists=2, n_validation_seeds=0), deadline := Deadline(100.0), n_workers=1)
+    assert not clock.is_closing
+    clock.learn_from(complete(10.0))
+    for left, is_closing in ((21.0, False), (19.0, True)):
+        deadline._end = time.monotonic() + left
+        assert clock.is_closing is is_closing

@@ -55,7 +55,26 @@ def test_default_configuration_is_the_first_trial_and_only_once(storage: BaseSto
 
 
 def test_default_configuration_outside_the_space_is_no_trial(storage: BaseStorage) -> None:
-    assert open_(storage, changed(n_steps=7)).trials == []
+    (trial,) = open_(storage, changed(n_steps=7)).trials
+    assert trial.user_attrs == {"origin": "SB3's defaults"}
+
+
+def test_sb3s_defaults_are_the_second_trial_unless_they_are_the_first(storage: BaseStorage) -> None:
+    study = open_(storage, changed(learning_rate=0.03))
+    for _ in range(2):
+        SPACE.suggest(study.ask())
+    assert [trial.user_attrs["origin"] for trial in study.trials] == ["default configuration", "SB3's defaults"]
+    assert [trial.params["learning_rate"] for trial in study.trials] == [0.03, 7e-4]
+
+
+def test_a_budget_of_one_trial_leaves_nothing_waiting(storage: BaseStorage) -> None:
+    study, _ = open_study(storage, "a", FakeTask(), SPACE, TuningSettings(n_trials=1))
+    assert [trial.user_attrs["origin"] for trial in study.trials] == ["default configuration"]
+
+
+def test_a_grid_tries_what_it_was_told_to(storage: BaseStorage) -> None:
+    study = open_(storage, changed(learning_rate=0.03), sampler="grid")
+    assert [trial.user_attrs["origin"] for trial in study.trials] == ["default configuration"]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
@@ -146,7 +165,7 @@ def test_same_command_on_a_new_study_samples_the_same() -> None:
 
 def test_sampler_and_pruner_are_those_asked_for(storage: BaseStorage) -> None:
     study = open_(storage, sampler="random", pruner="median")
-    assert isinstance(study.sampler, optuna.samplers.RandomSampler)
+    assert isinstance(study.sampler.sampler, optuna.samplers.RandomSampler)
     assert isinstance(study.pruner, optuna.pruners.MedianPruner)
 
 
@@ -197,10 +216,13 @@ def test_name_of_a_new_study_can_be_a_folder(task: FakeTask) -> None:
     assert "/" not in name
 
 
+@pytest.mark.parametrize("n_enqueued", [0, 1])
 def test_study_that_another_process_is_about_to_describe_is_waited_for(
-    storage: BaseStorage, task: FakeTask, monkeypatch: pytest.MonkeyPatch
+    storage: BaseStorage, task: FakeTask, monkeypatch: pytest.MonkeyPatch, n_enqueued: int
 ) -> None:
     made = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    for _ in range(n_enqueued):
+        made.enqueue_trial({})
     wanted = describe(task, SPACE, TuningSettings())
 
     def sleep(seconds: float) -> None:
@@ -209,4 +231,4 @@ def test_study_that_another_process_is_about_to_describe_is_waited_for(
     monkeypatch.setattr("sb3_hpo.study.time.sleep", sleep)
     study, description = open_study(storage, "s", task, SPACE, TuningSettings())
     assert description == wanted
-    assert study.trials == []  # the process that made it enqueues the default, this one does not
+    assert len(study.trials) == n_enqueued  # the process that made it enqueues the default, this one does not

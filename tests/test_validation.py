@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -13,20 +15,30 @@ from optuna.trial import TrialState, create_trial
 from sb3_hpo import validation
 from sb3_hpo.candidates import Candidate, Validated, Validation, choose_candidates
 from sb3_hpo.configuration import merge, to_zoo
+from sb3_hpo.heartbeats import HeartbeatStorage
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
-from sb3_hpo.objective import FAILURE, HYPERPARAMS, TRACEBACK, TrialInterruptedError
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
+from sb3_hpo.trial_attributes import (
+    CANDIDATE,
+    FAILURE,
+    FINAL_RETURNS,
+    HYPERPARAMS,
+    N_EPISODES,
+    RUNS,
+    SEED,
+    TRACEBACK,
+    WORKER,
+    TrialInterruptedError,
+)
 from sb3_hpo.validation import validate
 from sb3_hpo.validation_trainings import (
-    CANDIDATE,
-    N_EPISODES,
-    SEED,
     n_timesteps_of_validation,
     train_and_evaluate,
     validation_study_name,
 )
+from sb3_hpo.worker_identity import identity
 from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, Faulty, record_predictions
 
 if TYPE_CHECKING:
@@ -37,7 +49,14 @@ SEEDS = [1, 2, 3, 4]
 SELECTION_SEEDS = [11, 12, 13, 14]
 
 
-def add(study: optuna.Study, task: FakeTask, value: float | None, state: TrialState = TrialState.COMPLETE, **params):
+def add(
+    study: optuna.Study,
+    task: FakeTask,
+    value: float | None,
+    state: TrialState = TrialState.COMPLETE,
+    attrs: dict[str, Any] | None = None,
+    **params: Any,
+) -> None:
     params = {**DEFAULT_PARAMS, **params}
     configuration = merge(task.configuration, SPACE.to_hyperparams(params))
     study.add_trial(
@@ -46,7 +65,7 @@ def add(study: optuna.Study, task: FakeTask, value: float | None, state: TrialSt
             value=value,
             params=params,
             distributions={p.name: p.distribution for p in SPACE},
-            user_attrs={HYPERPARAMS: to_zoo(configuration)},
+            user_attrs={HYPERPARAMS: to_zoo(configuration), **(attrs or {})},
         )
     )
 
@@ -155,6 +174,18 @@ def test_trial_of_negative_returns_is_not_ranked_below_zero(study: optuna.Study,
     assert names(choose_candidates(study, task, SPACE, 3)) == ["default", "trial 1", "trial 2", "trial 0"]
 
 
+def test_finalists_whose_agents_were_judged_come_in_the_order_of_that(study: optuna.Study, task: FakeTask) -> None:
+    for value, learning_rate, returns in [(9.0, 0.01, [1.0, 2.0]), (8.0, 0.02, [5.0, 5.0]), (7.0, 0.03, [4.0, 3.0])]:
+        runs = [{"seed": 1, FINAL_RETURNS: returns}]
+        add(study, task, value, learning_rate=learning_rate, attrs={RUNS: runs})
+    candidates = choose_candidates(study, task, SPACE, 3)
+    assert [c.tuning_scores for c in candidates] == [{}, {1: 5.0}, {1: 3.5}, {1: 1.5}]
+    assert names(candidates) == ["default", "trial 1", "trial 2", "trial 0"]
+    # By their scores where not all of them were.
+    add(study, task, 8.5, learning_rate=0.04)
+    assert names(choose_candidates(study, task, SPACE, 2))[1:] == ["trial 0", "trial 3"]
+
+
 def named(validated: Validated | None) -> float | None:
     return None if validated is None else validated.candidate.configuration["name"]
 
@@ -229,6 +260,34 @@ def test_last_finalist_in_the_running_needs_no_more_choosing(storage, table) -> 
     assert (named(result.winner), result.selection_seeds) == (2, SELECTION_SEEDS[:3])
 
 
+def judged(name: float, **scores: float) -> Candidate:
+    tuning_scores = {int(seed[1:]): score for seed, score in scores.items()}
+    return dataclasses.replace(candidate(name), tuning_scores=tuning_scores)
+
+
+def test_agents_that_the_search_judged_choose_with_the_others_and_are_not_trained_again(storage, table) -> None:
+    trainings = table({0: LOW, 1: MIDDLE, 2: MIDDLE})
+    finalists = [judged(1, s7=1.0), judged(2, s7=50.0)]
+    result = run(storage, [DEFAULT, *finalists], selection_seeds=SELECTION_SEEDS[:1])
+    assert ranking(result) == [2, 0, 1]
+    assert result.selection_seeds == [7, SELECTION_SEEDS[0]]
+    assert result.ranking[0].selection_scores == [50.0, MIDDLE[0]]
+    assert {seed for _, seed in trainings.done} == {SELECTION_SEEDS[0], *SEEDS}
+
+
+def test_agents_that_the_search_judged_choose_alone_where_there_is_no_time(storage, table) -> None:
+    table({0: LOW, 2: HIGH})
+    result = run(storage, [DEFAULT, judged(1, s7=1.0), judged(2, s7=50.0)])
+    assert (ranking(result), result.selection_seeds) == ([2, 0, 1], [7])
+
+
+def test_a_seed_on_which_not_all_were_judged_does_not_choose(storage, table) -> None:
+    table({0: LOW, 1: HIGH, 2: MIDDLE})
+    finalists = [judged(1, s7=1.0), judged(2, s7=50.0, s8=60.0), candidate(2)]
+    assert run(storage, [DEFAULT, *finalists], selection_seeds=[11, 12]).selection_seeds == [11, 12]
+    assert run(storage, [DEFAULT, *finalists[:2]]).selection_seeds == [7]
+
+
 @pytest.mark.parametrize("n_seeds", [0, 1, 2, 3])
 def test_few_selection_seeds_choose_without_stopping_any_early(storage, table, n_seeds: int) -> None:
     table({0: LOW, 1: MIDDLE, 2: [5, 7, 7, 8]})
@@ -301,7 +360,7 @@ def test_training_of_another_worker_is_left_to_it_while_there_is_another(storage
     trainings = table({0: LOW})
 
     def finish_in_the_other_worker(candidate: Candidate, score: float) -> None:
-        if len(trainings.done) == 3:
+        if len(trainings.done) == 3 and study.trials[trial.number].state == TrialState.RUNNING:
             study.tell(trial, 1.0)
 
     result = run(storage, [DEFAULT], on_run=finish_in_the_other_worker)
@@ -312,11 +371,14 @@ def test_training_of_another_worker_is_left_to_it_while_there_is_another(storage
 def test_training_of_a_dead_worker_is_done_in_the_end(storage, table) -> None:
     study = optuna.create_study(storage=storage, study_name=validation_study_name("s"), direction="maximize")
     trial = study.ask()
-    for key, value in ((CANDIDATE, DEFAULT.fingerprint), (SEED, 1), (N_EPISODES, 5)):
+    gone = subprocess.Popen(["sleep", "0"])
+    gone.wait()
+    worker = {**identity(), "pid": gone.pid}
+    for key, value in ((CANDIDATE, DEFAULT.fingerprint), (SEED, 1), (N_EPISODES, 5), (WORKER, worker)):
         trial.set_user_attr(key, value)
     trainings = table({0: LOW})
-    assert run(storage, [DEFAULT]).winner.scores == LOW
-    assert trainings.done == [(0, 2), (0, 3), (0, 4), (0, 1)]
+    assert run(HeartbeatStorage(storage), [DEFAULT]).winner.scores == LOW
+    assert sorted(trainings.done) == [(0, 1), (0, 2), (0, 3), (0, 4)]
 
 
 def test_other_number_of_episodes_is_another_evaluation(storage, table) -> None:

@@ -16,7 +16,7 @@ BIN = Path(sys.executable).parent
 SB3_HPO = [str(BIN / "sb3-hpo")]
 RL_ZOO3 = [str(BIN / "rl_zoo3"), "train"]
 PLUGIN = ["--gym-packages", "sb3_hpo.plugin"]
-SHORT = ["--algo", "dqn", "--env", "CartPole-v1", "-n", "400", "--seed", "7"]
+SHORT = ["--algo", "dqn", "--env", "CartPole-v1", "-n", "400", "--seed", "7", "--n-jobs", "1"]
 TIMEOUT_S = 180
 
 

@@ -6,7 +6,9 @@ from sb3_hpo.cli import main
 
 
 def run_command(words: list[str]) -> int:
-    """Run ``sb3-hpo`` with these words and return its exit code."""
+    """Run ``sb3-hpo`` with these words and return its exit code; trainings are done in this process, too."""
+    if words[:1] == ["tune"] and "--n-jobs" not in words:
+        words = [*words, "--n-jobs", "1"]
     try:
         return main(words)
     except SystemExit as stop:

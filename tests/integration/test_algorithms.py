@@ -31,6 +31,9 @@ CASES = [(algo, env, ()) for algo, env in ENVIRONMENT.items()] + [
     ("ppo", "Dict-v0", ()),
     ("dqn", "Image-v0", ()),
 ]
+PAUSING = [case for case in CASES if case[0] in ("ars", "dqn", "ppo", "ppo_lstm", "ppo_mask", "tqc", "sac")][:-2]
+"""One of each kind of rollout, policy, replay buffer and normalization; images and dicts only take longer."""
+
 HER = """
 Goal-v0:
   n_timesteps: 200
@@ -71,3 +74,36 @@ def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, 
         config = yaml.load(saved.read_text(), Loader=yaml.UnsafeLoader)
         assert dict(config) == trials[number].user_attrs["hyperparams"]
         assert next(Path("logs", algo).glob(f"{env}_{number + 1}/{env}.zip")).stat().st_size > 0
+
+
+@pytest.mark.parametrize(("algo", "env", "options"), PAUSING, ids=[f"{algo} {env}" for algo, env, _ in PAUSING])
+def test_an_algorithm_pauses_and_goes_on(algo, env, options, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("her.yml").write_text(HER)
+    common = ["--env", env, "--gym-packages", "tests.environments", "--study-name", "s"]
+    budget = [
+        "-n",
+        "120",
+        "--n-trials",
+        "8",
+        "--n-validation-seeds",
+        "0",
+        "--eval-episodes",
+        "1",
+        "--n-evaluations",
+        "2",
+    ]
+    assert run_command(["tune", "--algo", algo, *common, *budget, "--seed", "1", *options]) == 0
+    trials = optuna.load_study(study_name="s", storage="sqlite:///logs/sb3_hpo.db").trials
+    assert [trial.state.name for trial in trials if trial.state.name not in ("COMPLETE", "PRUNED")] == []
+    assert len(trials) == 8
+    went_on = next(trial for trial in trials if trial.state.name == "COMPLETE" and "continues" in trial.user_attrs)
+    run = went_on.user_attrs["runs"][0]
+    if algo == "ars":  # Its schedules cannot go on: it begins anew.
+        assert "resumed_at" not in run
+    else:
+        assert run["resumed_at"] == trials[went_on.user_attrs["continues"]].user_attrs["runs"][0]["n_timesteps"]
+    assert len(run["returns"]) == 2
+    capsys.readouterr()
+    assert run_command(["replay", *common[2:], "--trial", str(went_on.number)]) == 0
+    assert "all 22 returns are the same to the last digit" in capsys.readouterr().out

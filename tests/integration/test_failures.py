@@ -9,7 +9,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sb3_hpo.objective import FAILURE, RUNS, TRACEBACK, Objective
+from sb3_hpo.objective import Objective
+from sb3_hpo.trial_attributes import FAILURE, RUNS, TRACEBACK
 from tests.environments import FaultyCartPole
 from tests.integration.in_process import run_command
 

@@ -1,0 +1,99 @@
+"""A sampler that proposes nothing twice: on the same tuning seeds the same configuration comes out the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.samplers import BaseSampler, RandomSampler
+
+from sb3_hpo.ended_trials import EndedTrials
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial, TrialState
+
+    from sb3_hpo.search_space import SearchSpace
+
+MAX_DRAWS_OF_SAMPLER = 3
+"""Draws after which a sampler that proposes what is known has nothing more to say, and chance takes over."""
+MAX_DRAWS = 20
+"""Draws after which a repetition is let pass: hardly anything new is left."""
+
+_Key = frozenset[tuple[str, Any]]
+
+
+class NewParams(BaseSampler):
+    """Draws by a sampler of Optuna, again where the study has the params already.
+
+    :param sampler: what learns
+    :param space: what is sampled
+    :param seed: seed of what is drawn at random
+    """
+
+    def __init__(self, sampler: BaseSampler, space: SearchSpace, seed: int) -> None:
+        self.sampler = sampler
+        self._random = RandomSampler(seed=seed)
+        self._space = space
+        self._distributions = {parameter.name: parameter.distribution for parameter in space}
+        self._ended = EndedTrials()
+        self._known: set[_Key] = set()
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """All of it: params are drawn as a whole."""
+        return self._distributions
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Params that are new, if there are any within reach."""
+        known = self._known_params(study, trial.number)
+        for draw in range(MAX_DRAWS):
+            sampler = self.sampler if draw < MAX_DRAWS_OF_SAMPLER else self._random
+            params = self._draw(sampler, study, trial)
+            if self._key(params) not in known:
+                break
+        return params
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """As the sampler does."""
+        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """As the sampler does."""
+        self.sampler.before_trial(study, trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """As the sampler does."""
+        self.sampler.after_trial(study, trial, state, values)
+
+    def reseed_rng(self) -> None:
+        """As the sampler does."""
+        self.sampler.reseed_rng()
+        self._random.reseed_rng()
+
+    def _draw(self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
+        params = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+        for name, distribution in self._distributions.items():
+            if name not in params:
+                params[name] = sampler.sample_independent(study, trial, name, distribution)
+        return params
+
+    def _key(self, params: Mapping[str, Any]) -> _Key:
+        """The params that a trial would have: some depend on others."""
+        return _key(self._space.suggest(optuna.trial.FixedTrial(dict(params))))
+
+    def _known_params(self, study: optuna.Study, number: int) -> set[_Key]:
+        new, rest = self._ended.new_and_rest(study.get_trials(deepcopy=False))
+        self._known.update(_key(trial.params) for trial in new if trial.params)
+        return self._known | {_key(trial.params) for trial in rest if trial.number != number and trial.params}
+
+
+def _key(params: Mapping[str, Any]) -> _Key:
+    return frozenset(params.items())

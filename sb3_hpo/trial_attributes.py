@@ -1,0 +1,105 @@
+"""What a trial's attributes are called, and what they say about how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+HYPERPARAMS = "hyperparams"
+"""The whole configuration, in the zoo's notation."""
+
+RUNS = "runs"
+"""A mapping for each training: its seeds, steps, seconds and the returns of each evaluation.
+
+``planned_evaluations`` says how many evaluations its whole length has; ``n_evaluations`` says so too once it has come
+to its end, ``stopped_early`` why it did before its time. One that went on with another trial's training has all
+evaluations, and in ``resumed_at`` the environment steps that it had then; the seconds are those since.
+"""
+
+SECONDS_AT = "seconds_at"
+"""In a mapping of :data:`RUNS`: seconds that the training had cost at each evaluation, without the storage."""
+
+SECONDS_BY_PART = "seconds_by_part"
+"""In a mapping of :data:`RUNS`: seconds of this trial's part of the training, by what they were spent on."""
+
+COSTLY = "stopped_for_cost"
+"""In a mapping of :data:`RUNS`: why a training was ended that cost many times what the others do."""
+
+FINAL_RETURNS = "final_returns"
+"""In a mapping of :data:`RUNS` that came to its end: returns of the episodes that judged the agent then."""
+
+FAILURE = "failure"
+"""Why a trial failed, in one line that begins with the name of the error."""
+
+TRACEBACK = "traceback"
+"""The traceback of a trial that failed."""
+
+ORIGIN = "origin"
+"""Where a configuration that was not sampled comes from."""
+
+DEFAULT_CONFIGURATION = "default configuration"
+"""The :data:`ORIGIN` of the configuration that is tuned from."""
+
+SB3_DEFAULTS = "SB3's defaults"
+"""The :data:`ORIGIN` of what SB3 does where nothing is configured."""
+
+COMMAND = "command"
+"""Key of the command whose budget a trial counts towards."""
+
+WORKER = "worker"
+"""Who runs a trial: see :mod:`sb3_hpo.worker_identity`."""
+
+CANDIDATE = "candidate"
+"""In a validation study: fingerprint of the configuration trained."""
+
+SEED = "seed"
+"""In a validation study: the training seed."""
+
+N_EPISODES = "n_episodes"
+"""In a validation study: episodes that judge the trained agent."""
+
+N_TIMESTEPS = "n_timesteps"
+"""In a validation study: environment steps trained."""
+
+POINT = "sb3_hpo:grid_point"
+"""System attribute: the point of a grid that a trial tries."""
+
+OF_ONE_RUN = (HYPERPARAMS, RUNS, FAILURE, TRACEBACK, COMMAND, WORKER)
+"""Attributes that a trial which is tried again must not inherit."""
+
+TOLD_OF_AN_ENDED_TRIAL = (UpdateFinishedTrialError, ValueError, AssertionError)
+"""What ``Study.optimize`` raises where others have ended its trial: the last one if the trial had got a value."""
+
+
+class TrialInterruptedError(Exception):
+    """A trial was stopped from outside: by the user, or because time is up. It says nothing about the trial."""
+
+
+class NotAdmittedError(TrialInterruptedError):
+    """A trial was begun although others use the budget up; it was given up before it trained anything."""
+
+
+class WorkerDiedError(Exception):
+    """The process, or the machine, that ran a trial is gone."""
+
+
+_INTERRUPTIONS = (TrialInterruptedError.__name__, NotAdmittedError.__name__)
+
+
+def was_interrupted(trial: FrozenTrial) -> bool:
+    """Whether a trial was given up for a reason outside it."""
+    return str(trial.user_attrs.get(FAILURE, "")).startswith(_INTERRUPTIONS)
+
+
+def lost_its_worker(trial: FrozenTrial) -> bool:
+    """Whether a trial ended because its worker died."""
+    return str(trial.user_attrs.get(FAILURE, "")).startswith(WorkerDiedError.__name__)
+
+
+def inherited(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that a trial leaves to the one that tries its parameters again."""
+    return {key: value for key, value in attributes.items() if key not in OF_ONE_RUN}

@@ -1,0 +1,85 @@
+"""Stopping what is on its way to cost many times what the others do."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+from sb3_hpo.trial_attributes import RUNS, SECONDS_AT
+from sb3_hpo.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from optuna.trial import FrozenTrial
+
+    from sb3_hpo.callbacks import TrialEvalCallback
+
+MIN_TRAININGS = 5
+"""Trainings that must have come as far before anything is compared with their median."""
+
+MAX_TRAININGS = 100
+"""The latest trainings that the median is taken of."""
+
+MIN_EXCESS_S = 10.0
+"""Seconds above the median below which nothing is stopped: less is not worth it, and may be the machine's noise."""
+
+
+class TrialCost(BaseCallback):
+    """Notes what a training has cost at each evaluation, and ends it at many times the median of the others.
+
+    For ``callback_after_eval``. What was spent on the storage does not count; a training that goes on counts what it
+    had cost before.
+
+    :param max_cost: multiple of the median; None to let it cost what it does
+    :param trials: all trials of the study; those that are finished are the others
+    :param earlier: seconds at each evaluation that the training had before
+    """
+
+    parent: TrialEvalCallback
+
+    def __init__(self, max_cost: float | None, trials: Sequence[FrozenTrial], earlier: Sequence[float] = ()) -> None:
+        super().__init__()
+        self.seconds_at = list(earlier)
+        self.reason: str | None = None
+        """Why the training was stopped; None if it was not."""
+        self._max_cost = max_cost
+        self._trials = trials
+        self._started = time.monotonic() - (earlier[-1] if earlier else 0.0)
+
+    def _on_step(self) -> bool:
+        seconds = time.monotonic() - self._started - self.parent.storage_seconds
+        self.seconds_at.append(round(seconds, 3))
+        if self._max_cost is None:
+            return True
+        median = median_seconds(self._trials, len(self.seconds_at))
+        if median is None or seconds <= max(self._max_cost * median, median + MIN_EXCESS_S):
+            return True
+        self.reason = (
+            f"{duration(seconds)} until evaluation {len(self.seconds_at)}, {seconds / max(median, 1e-3):.1f} times the "
+            "median of the others (--max-trial-cost)"
+        )
+        return False
+
+
+def median_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float | None:
+    """Median of the seconds that trainings took to an evaluation; None where too few have come as far.
+
+    :param trials: all trials of a study; those that are finished count, the latest :data:`MAX_TRAININGS`
+    :param n_evaluations: the evaluation, from 1
+    """
+    seconds = list(itertools.islice(_seconds(trials, n_evaluations), MAX_TRAININGS))
+    return statistics.median(seconds) if len(seconds) >= MIN_TRAININGS else None
+
+
+def _seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> Iterator[float]:
+    for trial in reversed(trials):
+        runs: list[dict[str, Any]] = trial.user_attrs.get(RUNS, [])
+        for run in runs:
+            seconds_at = run.get(SECONDS_AT, [])
+            if len(seconds_at) >= n_evaluations:
+                yield seconds_at[n_evaluations - 1]

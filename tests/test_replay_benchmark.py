@@ -1,0 +1,316 @@
+"""The replay of strategies on a table: small synthetic tables, through the project's own objective and choices."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from sb3_hpo.cli import tune_parser
+from sb3_hpo.objective import Objective
+from sb3_hpo.settings import TuningSettings
+from tests.tasks import SPACE
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+MODULES = (
+    "curve_table",
+    "make_table",
+    "mixed_sampler",
+    "policies",
+    "replay",
+    "replay_all",
+    "synthetic_tables",
+    "table_task",
+    "table_tuning",
+)
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch):
+    """Makes the modules of the benchmark importable, for as long as a test runs."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    verbosity = optuna.logging.get_verbosity()
+    yield
+    optuna.logging.set_verbosity(verbosity)
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+def grid_arrays() -> dict[str, np.ndarray]:
+    """12 configurations on a grid, 3 seeds, 20 evaluations: what is reached is the product of the columns."""
+    rates, choices = np.meshgrid([1e-4, 1e-3, 1e-2, 1e-1], ["a", "b", "c"], indexing="ij")
+    level = np.outer([1.0, 3.0, 4.0, 2.0], [1.0, 2.0, 3.0]).ravel()
+    noise = np.random.default_rng(0).normal(0.0, 0.05, (12, 3, 20))
+    curves = level[:, None, None] * np.linspace(0.1, 1.0, 20) + noise
+    curves[0, 0, 5:] = np.nan
+    return {
+        "rate": rates.ravel(),
+        "kind": choices.ravel(),
+        "constant": np.ones(12),
+        "seeds": np.arange(3),
+        "mean_reward": curves.astype(np.float32),
+        "seconds": np.zeros((12, 3, 20)),
+    }
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    np.savez(tmp_path / "small.npz", **grid_arrays())
+    return tmp_path / "small.npz"
+
+
+@pytest.fixture
+def table(path: Path):
+    from curve_table import CurveTable
+
+    return CurveTable.read(path)
+
+
+def test_columns_are_the_search_space(table) -> None:
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    assert {parameter.name: parameter.distribution for parameter in table.space} == {
+        "rate": IntDistribution(0, 3),
+        "kind": CategoricalDistribution(["a", "b", "c"]),
+    }
+    assert [table.index(table.params(i)) for i in range(12)] == list(range(12))
+    assert table.index({"rate": 2, "kind": "c"}) == 8
+
+
+def test_run_that_ended_early_keeps_its_last_value(table) -> None:
+    assert (table.curves[0, 0, 4:] == table.curves[0, 0, 4]).all()
+
+
+def test_truth_is_the_mean_over_all_seeds_of_the_last_tenth(table) -> None:
+    assert table.truth[8] == pytest.approx(table.curves[8, :, -3:].mean())
+    assert table.regret[8] == 0.0
+    assert table.regret.max() == 1.0
+
+
+def test_point_between_configurations_stands_for_the_nearest() -> None:
+    from curve_table import CurveTable
+    from optuna.distributions import FloatDistribution
+
+    table = CurveTable(
+        {"x": np.array([0.0, 1.0, 10.0]), "y": np.array([0.0, 3.0, 2.0])}, np.zeros((3, 1, 4)), np.zeros((3, 1))
+    )
+    assert table.space["x"].distribution == FloatDistribution(0.0, 10.0)
+    assert [table.index(table.params(i)) for i in range(3)] == [0, 1, 2]
+    assert table.index({"x": 3.0, "y": 2.9}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": np.zeros(2)}, "mean_reward"),
+        ({"mean_reward": np.zeros((2, 1, 4))}, "column of 2 values"),
+        ({"mean_reward": np.zeros((2, 1, 4)), "x": np.zeros(3)}, "column of 2 values"),
+    ],
+)
+def test_file_that_is_no_table(tmp_path: Path, arrays, words: str) -> None:
+    from curve_table import CurveTable
+
+    np.savez(tmp_path / "no.npz", **arrays)
+    with pytest.raises(ValueError, match=words):
+        CurveTable.read(tmp_path / "no.npz")
+
+
+def test_command_prints_one_json_object(path: Path, monkeypatch, capsys) -> None:
+    import replay
+
+    arguments = ["--policy", "default", "--budget", "100", "--repetitions", "6", "--seed", "0", "--json"]
+    monkeypatch.setattr(sys, "argv", ["replay.py", str(path), *arguments])
+    replay.main()
+    result = json.loads(capsys.readouterr().out)
+    assert {name: result[name] for name in ("policy", "budget", "repetitions", "seed", "table")} == {
+        "policy": "default",
+        "budget": 100,
+        "repetitions": 6,
+        "seed": 0,
+        "table": "small.npz",
+    }
+    for summary in (result["regret"], result["true_score"]):
+        assert set(summary) == {"mean", "median", "p90", "ci95"}
+        assert summary["ci95"][0] <= summary["mean"] <= summary["ci95"][1]
+    assert 0.0 <= result["regret"]["median"] <= result["regret"]["p90"] <= 1.0
+
+
+@pytest.mark.parametrize(
+    "policy",
+    ["stock", "default", "three-seeds", "promote-allot", "promote-without-checkpoints", "promote-best", "gp-halving"],
+)
+@pytest.mark.parametrize("budget", [1, 7, 90, 200])
+def test_budget_is_never_exceeded(table, policy: str, budget: int) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tuning = TableTuning(table, POLICIES[policy], budget, np.random.default_rng(1))
+    assert 0 <= tuning.run() < 12
+    assert 0 < tuning.purse.spent <= budget
+
+
+def test_same_seed_gives_the_same_numbers_on_any_number_of_processes(table) -> None:
+    import replay
+
+    first = replay.replay(table, "default", 100, 4, seed=3)
+    assert first == replay.replay(table, "default", 100, 4, seed=3)
+    assert first != replay.replay(table, "default", 100, 4, seed=4)
+
+
+def test_stock_trains_every_trial_to_its_end_on_any_seed_and_takes_the_best_last(table) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tuning = TableTuning(table, POLICIES["stock"], 200, np.random.default_rng(0))
+    winner = tuning.run()
+    trials = tuning._study.trials
+    assert tuning.purse.spent == 200
+    assert [len(trial.intermediate_values) for trial in trials] == [1] * 10
+    assert [trial.value for trial in trials] == [trial.user_attrs["runs"][0]["returns"][0][0] for trial in trials]
+    assert all(trial.value in table.curves[table.index(trial.params), :, -1] for trial in trials)
+    assert winner == table.index(max(trials, key=lambda trial: trial.value).params)
+    columns = {np.flatnonzero(table.curves[table.index(t.params), :, -1] == t.value)[0] for t in trials}
+    assert len(columns) > 1
+
+
+def test_purse_pays_once_for_what_has_a_checkpoint() -> None:
+    from table_task import Purse
+
+    training = (0, 0)
+    for keeps_from, reached in ((None, 0), (0, 6), (5, 6), (7, 0)):
+        purse = Purse(10, keeps_from)
+        assert all(purse.pay(training, n) for n in range(1, 7))
+        assert (purse.spent, purse.left, purse.reached(training)) == (6, 4, reached)
+        assert not purse.pay(training, 11, cost=5)
+        assert purse.is_empty
+        assert purse.spent == 6
+
+
+def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tuning = TableTuning(table, POLICIES["default"], 160, np.random.default_rng(2))
+    assert tuning.run() == 8
+    paid = {}
+    for trial in tuning._study.trials:
+        for run in trial.user_attrs["runs"]:
+            key = table.index(trial.params)
+            paid[key] = max(paid.get(key, 0), run["timesteps"][-1] if run["timesteps"] else 0)
+    assert sum(paid.values()) <= 160 < 12 * 20
+
+
+def test_sampler_draws_its_share_at_random() -> None:
+    from mixed_sampler import MixedSampler
+    from optuna.distributions import IntDistribution
+    from optuna.samplers import RandomSampler
+
+    class Stubborn(RandomSampler):
+        def sample_independent(self, study, trial, param_name, param_distribution):
+            return {"x": 3, "y": 4}[param_name]
+
+    distributions = {"x": IntDistribution(0, 9), "y": IntDistribution(0, 9)}
+    study = optuna.create_study(sampler=MixedSampler(Stubborn(seed=0), distributions, 0.25, 0))
+    drawn = [study.ask(distributions).params for _ in range(200)]
+    assert 0.15 < sum(params != {"x": 3, "y": 4} for params in drawn) / 200 < 0.35
+
+
+def test_finalist_of_the_search_is_not_trained_again_on_its_seed(table) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tuning = TableTuning(table, POLICIES["promote-allot"], 400, np.random.default_rng(2))
+    tuning.run()
+    validation = optuna.load_study(study_name=f"{tuning._study.study_name}-validation", storage=tuning._storage)
+    assert {trial.user_attrs["seed"] for trial in validation.trials} == {1, 2}
+    searched: dict[int, int] = {}
+    for trial in tuning._study.trials:
+        index = table.index(trial.params)
+        searched[index] = max(searched.get(index, 0), trial.last_step or 0)
+    n_new = sum(trial.user_attrs["seed"] > 0 for trial in validation.trials)
+    assert tuning.purse.spent == sum(searched.values()) + 20 * n_new
+
+
+def test_a_table_is_made_of_complete_trials(tmp_path: Path, task, monkeypatch, capsys) -> None:
+    import make_table
+    from curve_table import CurveTable
+
+    output = tmp_path / "tables" / "made.npz"
+    study_file = tmp_path / "table.db"
+    words = ["make_table.py", "--n-configurations", "0", "--study", str(study_file), "--output", str(output)]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit, match="no configuration is trained on all its seeds yet"):
+        make_table.main()
+    study = optuna.create_study(study_name=make_table.STUDY, storage=f"sqlite:///{study_file}", direction="maximize")
+    settings = TuningSettings(n_evaluations=4, n_eval_episodes=1, n_validation_episodes=3)
+    study.optimize(Objective(task, SPACE, settings, [7, 8]), n_trials=2)
+    study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.PRUNED))
+    with pytest.raises(SystemExit) as ended:
+        make_table.main()
+    assert ended.value.code == 0
+    assert "made.npz: 2 configurations, " in capsys.readouterr().out
+    table = CurveTable.read(output)
+    assert set(table.columns) == {"log10_learning_rate", "log10_one_minus_gamma", "n_steps"}
+    run = study.trials[1].user_attrs["runs"][1]
+    assert table.curves[1, 1].tolist() == [float(np.float32(np.mean(returns))) for returns in run["returns"]]
+    assert table.final[1, 1] == pytest.approx(np.mean(run["final_returns"]))
+    assert table.columns["log10_learning_rate"][1] == np.log10(study.trials[1].params["learning_rate"])
+
+
+def test_the_table_is_made_by_a_random_search_that_goes_on() -> None:
+    import make_table
+
+    args = argparse.Namespace(
+        algo="dqn",
+        env="CartPole-v1",
+        n_timesteps=100,
+        n_evaluations=4,
+        n_seeds=3,
+        n_configurations=9,
+        seed=1,
+        study=Path("x.db"),
+    )
+    command, *options = make_table.tune_words(args)
+    given = vars(tune_parser().parse_args(options))
+    assert command == "tune"
+    assert (given["sampler"], given["pruner"], given["max_trial_cost"]) == ("random", "none", None)
+    assert (given["max_total_trials"], given["n_seeds"], given["n_timesteps"]) == (9, 3, 100)
+    assert given["storage"] == "sqlite:///x.db"
+
+
+def test_synthetic_tables_are_tables(tmp_path: Path, monkeypatch) -> None:
+    import synthetic_tables
+    from curve_table import CurveTable
+
+    monkeypatch.setattr(synthetic_tables, "N_CONFIGURATIONS", 20)
+    monkeypatch.setattr(sys, "argv", ["synthetic_tables.py", str(tmp_path), "--seed", "1"])
+    synthetic_tables.main()
+    for name, kind in synthetic_tables.KINDS.items():
+        table = CurveTable.read(tmp_path / f"{name}.npz")
+        assert table.curves.shape == (20, 5, 100)
+        assert len(table.space) == kind.n_parameters
+        assert table.regret.min() == 0.0
+
+
+def test_all_policies_on_all_tables_in_one_file(path: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    import replay_all
+
+    target = tmp_path / "all.json"
+    options = ["--policies", "stock", "random", "--budgets", "40", "60", "--repetitions", "2", "--json", str(target)]
+    monkeypatch.setattr(sys, "argv", ["replay_all.py", str(path), *options])
+    replay_all.main()
+    stored = json.loads(target.read_text())
+    assert len(stored["results"]) == 4
+    assert str(path) not in target.read_text()
+    assert "| small | 40 |" in capsys.readouterr().out
+    replay_all.main()
+    assert json.loads(target.read_text())["results"] == stored["results"]
