@@ -1,0 +1,246 @@
+"""One tuning on a table of learning curves, by a policy: search, choice of the winner, all within a budget."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import optuna
+from mixed_sampler import MixedSampler
+from optuna.pruners import BasePruner, MedianPruner
+from optuna.trial import FrozenTrial, TrialState
+from table_task import Purse, TableTask
+
+from sb3_hpo.allotment import next_in_line
+from sb3_hpo.candidates import Candidate, choose_candidates
+from sb3_hpo.elimination import level
+from sb3_hpo.interruption import Deadline, StopSignal
+from sb3_hpo.new_params import NewParams
+from sb3_hpo.objective import Objective
+from sb3_hpo.promoting import n_finals
+from sb3_hpo.pruners import PruningScale, create_pruner
+from sb3_hpo.samplers import SamplingContext, create_sampler
+from sb3_hpo.search import search
+from sb3_hpo.search_clock import MAX_CHOOSING_SHARE, MAX_CLOSING_SHARE, SearchClock
+from sb3_hpo.selection import Selection
+from sb3_hpo.validation import seeds_of_the_search
+from sb3_hpo.validation_trainings import Trainings, open_validation_study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from curve_table import CurveTable
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from policies import Policy
+
+MAX_FREE_TRIALS = 30
+"""Trials in a row that cost nothing after which there is nothing left to try."""
+
+
+class PurseClock(SearchClock):
+    """Ends the search as the project's clock does, with evaluations of a table in the place of seconds.
+
+    :param reserve: evaluations kept for the choice of the winner
+    :param closing: evaluations before it that are kept to train finalists to the end
+    """
+
+    def __init__(self, purse: Purse, reserve: int, closing: int) -> None:
+        self._purse = purse
+        self._closing = min(closing, int(MAX_CLOSING_SHARE * purse.budget))
+        self._budget_of_search = purse.budget - reserve
+        self._spent = 0
+        self._n_free = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the rest of the budget belongs to the choice of the winner."""
+        return self._purse.is_empty or self._purse.spent >= self._budget_of_search or self._n_free >= MAX_FREE_TRIALS
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether what is left of the search's is just enough to train finalists to the end."""
+        return self._purse.spent >= self._budget_of_search - self._closing
+
+    def interrupts(self) -> bool:
+        """Whether a training that runs has to end."""
+        return self._purse.is_empty or self._purse.spent > self._budget_of_search
+
+    def learn_from(self, trial: FrozenTrial) -> None:
+        """Count the trials that cost nothing."""
+        self._n_free = self._n_free + 1 if self._purse.spent == self._spent else 0
+        self._spent = self._purse.spent
+
+
+class PurseDeadline(Deadline):
+    """Is over when the budget is not enough for another whole training.
+
+    :param n_evaluations: evaluations of a whole training
+    """
+
+    def __init__(self, purse: Purse, n_evaluations: int) -> None:
+        super().__init__(None)
+        self._purse = purse
+        self._n_evaluations = n_evaluations
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no whole training is left."""
+        return self._purse.left < self._n_evaluations
+
+
+class TableTuning:
+    """A tuning of a table.
+
+    Seeds are columns of the table in a random order: the search takes the first ones, the choice of the winner the
+    others.
+
+    :param generator: where all that is random comes from
+    """
+
+    def __init__(self, table: CurveTable, policy: Policy, budget: int, generator: np.random.Generator) -> None:
+        self._table = table
+        self._policy = policy
+        self._generator = generator
+        self._columns = generator.permutation(table.n_seeds).tolist()
+        keeps_from = round(policy.checkpoints_from * table.n_evaluations) if policy.promotes else None
+        self.purse = Purse(budget, keeps_from)
+        self._task = TableTask(table, self.purse, self._column)
+        self._storage: BaseStorage = optuna.storages.InMemoryStorage()
+        self._study = optuna.create_study(
+            storage=self._storage, direction="maximize", sampler=self._sampler(), pruner=self._pruner()
+        )
+
+    def run(self) -> int:
+        """The configuration that wins."""
+        settings = self._policy.settings
+        closing = n_finals(settings) * self._table.n_evaluations if self._policy.promotes else 0
+        clock = PurseClock(self.purse, self._reserve(), closing)
+        objective = self._objective(clock.interrupts)
+        search(self._study, objective, settings, StopSignal(), clock, _ignore)
+        return self._choose()
+
+    def _column(self, seed: int) -> int:
+        if self._policy.has_random_seeds:
+            return int(self._generator.integers(self._table.n_seeds))
+        return int(self._columns[seed])
+
+    def _seed(self) -> int:
+        return int(self._generator.integers(2**31 - 1))
+
+    def _sampler(self) -> BaseSampler:
+        policy, space = self._policy, self._table.space
+        settings = policy.settings
+        context = SamplingContext(space, self._seed(), self._seed(), settings.n_startup)
+        sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
+        if policy.has_random_seeds and isinstance(sampler, NewParams):
+            return sampler.sampler  # The zoo lets it repeat itself.
+        if not policy.random_share:
+            return sampler
+        distributions = {parameter.name: parameter.distribution for parameter in space}
+        return MixedSampler(sampler, distributions, policy.random_share, self._seed())
+
+    def _pruner(self) -> BasePruner:
+        settings = self._policy.settings
+        if settings.n_evaluations * settings.n_seeds == 1 and settings.pruner == "median":
+            # The project refuses what never prunes in time; the zoo does not.
+            return MedianPruner(settings.n_startup, n_warmup_steps=0)
+        n_timesteps = self._table.n_evaluations
+        scale = PruningScale(n_timesteps, settings.n_seeds, settings.n_startup, settings.n_evaluations)
+        return create_pruner(settings.pruner, scale, settings.pruner_kwargs)
+
+    def _reserve(self) -> int:
+        """Evaluations kept for the choice of the winner."""
+        policy, budget = self._policy, self.purse.budget
+        if policy.chooses == "best":
+            return 0
+        if policy.share is not None:
+            return round(policy.share * budget)
+        # A seed that not all finalists are trained on chooses nothing.
+        for_a_seed = policy.settings.n_finalists * self._table.n_evaluations
+        return for_a_seed * min(len(self._selection_seeds()), int(MAX_CHOOSING_SHARE * budget) // for_a_seed)
+
+    def _selection_seeds(self) -> list[int]:
+        settings = self._policy.settings
+        return list(range(settings.n_seeds, self._table.n_seeds))[: settings.n_selection_seeds]
+
+    def _objective(self, interrupted: Callable[[], bool]) -> Objective:
+        settings = self._policy.settings
+        return Objective(self._task, self._table.space, settings, list(range(settings.n_seeds)), interrupted)
+
+    def _choose(self) -> int:
+        if self._policy.chooses == "best":
+            return self._best()
+        finalists = self._allot() if self._policy.chooses == "allot" else self._eliminate()
+        return self._table.index(finalists[0].configuration) if finalists else self._best()
+
+    def _best(self) -> int:
+        """The configuration of the best score; without one, of what came furthest, and without that any."""
+        trials = self._study.get_trials(deepcopy=False)
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        if complete:
+            return self._table.index(max(complete, key=_value).params)
+        begun = [trial for trial in trials if trial.intermediate_values]
+        if begun:
+            return self._table.index(max(begun, key=_how_far).params)
+        return int(self._generator.integers(len(self._table.curves)))
+
+    def _trainings(self, finalists: Sequence[Candidate]) -> Trainings:
+        study = open_validation_study(self._storage, self._study.study_name)
+        settings = self._policy.settings
+        known = {(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()}
+        n_episodes, train = settings.n_validation_episodes, self._task.train
+        return Trainings(study, self._task, n_episodes, _never, _ignore, train, _ignore, known=known)
+
+    def _eliminate(self) -> list[Candidate]:
+        """The project's finalists, ranked by the project's elimination on seeds that the search never saw."""
+        finalists = self._candidates(self._policy.settings.n_finalists)
+        selection = Selection(finalists)
+        seeds = [*seeds_of_the_search(finalists), *self._selection_seeds()]
+        selection.run(self._trainings(finalists), seeds, PurseDeadline(self.purse, self._table.n_evaluations))
+        return selection.ranking
+
+    def _candidates(self, n_finalists: int) -> list[Candidate]:
+        candidates = choose_candidates(self._study, self._task, self._table.space, n_finalists)
+        return [candidate for candidate in candidates if not candidate.is_default]
+
+    def _allot(self) -> list[Candidate]:
+        """Finalists that were trained to the end, by the level of all their seeds, which were given one by one."""
+        finalists = self._candidates(self._policy.settings.n_finalists)
+        trainings, seeds = self._trainings(finalists), list(range(self._table.n_seeds))
+        trainings.complete([(candidate, seeds[0]) for candidate in finalists])
+        deadline = PurseDeadline(self.purse, self._table.n_evaluations)
+        while not deadline.is_over:
+            pair = _next_training(finalists, trainings, seeds)
+            if pair is None:
+                break
+            trainings.complete([pair], deadline)
+        trained = [candidate for candidate in finalists if trainings.scores(candidate, seeds)]
+        return sorted(trained, key=lambda c: level(trainings.scores(c, seeds)), reverse=True) or finalists
+
+
+def _next_training(finalists: list[Candidate], trainings: Trainings, seeds: list[int]) -> tuple[Candidate, int] | None:
+    """Who gets the next seed, and which; None once all have all."""
+    by_name = {candidate.fingerprint: candidate for candidate in finalists}
+    scores = {name: trainings.scores(candidate, seeds) for name, candidate in by_name.items()}
+    trained = {name: values for name, values in scores.items() if values}
+    waiting = [name for name in next_in_line(trained) if len(scores[name]) < len(seeds)] if trained else []
+    return (by_name[waiting[0]], seeds[len(scores[waiting[0]])]) if waiting else None
+
+
+def _never() -> bool:
+    return False
+
+
+def _ignore(*args: object) -> None:
+    pass
+
+
+def _value(trial: FrozenTrial) -> float:
+    return -math.inf if trial.value is None else trial.value
+
+
+def _how_far(trial: FrozenTrial) -> tuple[int, float]:
+    step = max(trial.intermediate_values)
+    return step, trial.intermediate_values[step]
