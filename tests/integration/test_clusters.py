@@ -7,10 +7,8 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
@@ -23,18 +21,19 @@ from sb3_hpo.clusters.opening import open_cluster
 from sb3_hpo.trial_attributes import WORKER
 from sb3_hpo.worker_identity import CREW
 from tests import clusters, storages
-from tests.integration.commands import SB3_HPO, TIMEOUT_S
+from tests.running_commands import wait_until
+from tests.session_commands import in_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-T = TypeVar("T")
+    from tests.session_commands import SessionCommand
 
 WAIT_S = 150
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-TUNE = [*SB3_HPO, "tune", "--algo", "dqn", "--env", "CartPole-v1", "-n", "600", "--seed", "7", "--pruner", "none"]
+TUNE = ["tune", "--algo", "dqn", "--env", "CartPole-v1", "-n", "600", "--seed", "7", "--pruner", "none"]
 TUNE += ["--study-name", "far", "--n-finalists", "1"]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
@@ -59,13 +58,11 @@ def test_dask_keeps_the_budget_when_a_worker_is_killed_and_shows_no_password(das
     password = f"secret{os.urandom(8).hex()}"
     location = storages.rendered(make_url(postgresql_location).set(password=password))
     options = ["--cluster", address, "--n-trials", "3", "--n-validation-seeds", "1"]
-    with storages.read_with_optuna(location) as storage:
-        process = _start([*TUNE, *options], tmp_path, {"SB3_HPO_STORAGE": location})
-        killed = _running_pid(storage)
+    with _tuning(options, location, tmp_path) as (command, storage):
+        killed = _running_pid(command, storage)
         os.kill(killed, signal.SIGKILL)
         shown = clusters.command_lines()
-        done = _finished(process)
-        assert done.returncode == 0, done.stdout
+        printed = command.ends()
         study = optuna.load_study(study_name="far", storage=storage)
         finished = [trial for trial in study.trials if trial.state in FINISHED]
         assert len(finished) == 3
@@ -79,7 +76,7 @@ def test_dask_keeps_the_budget_when_a_worker_is_killed_and_shows_no_password(das
     _fail_with(address, password)
     logged = _content_of(logs)
     assert "Compute Failed" in logged
-    for text in (logged, done.stdout, shown, _content_of(tmp_path)):
+    for text in (logged, printed, shown, _content_of(tmp_path)):
         assert password not in text
         assert not contains_settings(text)
 
@@ -87,14 +84,12 @@ def test_dask_keeps_the_budget_when_a_worker_is_killed_and_shows_no_password(das
 @linux
 def test_dask_outlives_its_own_process_and_ctrl_c_hands_back(dask, tmp_path):
     address, _ = dask
-    options = ["--cluster", address, "--n-trials", "50", "--n-validation-seeds", "0", "--storage", "far.log"]
-    process = _start([*TUNE, *options], tmp_path, {})
-    with _opened(tmp_path / "far.log") as storage:
-        os.kill(clusters.parent_of(_running_pid(storage)), signal.SIGKILL)
-        _wait_for(lambda: any(trial.state in FINISHED for trial in _trials(storage)))
-        process.send_signal(signal.SIGINT)
-        done = _finished(process)
-        assert done.returncode == 130, done.stdout
+    options = ["--cluster", address, "--n-trials", "50", "--n-validation-seeds", "0"]
+    with _tuning(options, str(tmp_path / "far.log"), tmp_path) as (command, storage):
+        os.kill(clusters.parent_of(_running_pid(command, storage)), signal.SIGKILL)
+        wait_until(lambda: any(trial.state in FINISHED for trial in _trials(storage)), lambda: command.output, WAIT_S)
+        command.send(signal.SIGINT)
+        command.ends(130)
         trials = _trials(storage)
     assert (tmp_path / "logs" / "dqn" / "far" / "result.json").exists()
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING]
@@ -105,11 +100,9 @@ def test_dask_outlives_its_own_process_and_ctrl_c_hands_back(dask, tmp_path):
 def test_ray_keeps_the_budget_when_its_own_process_is_killed_and_shows_no_password(ray, tmp_path):
     address, logs = ray
     options = ["--cluster", address, "--n-trials", "3", "--n-validation-seeds", "0"]
-    process = _start([*TUNE, *options], tmp_path, {})
-    with _opened(tmp_path / "logs" / "sb3_hpo.db") as storage:
-        os.kill(clusters.parent_of(_running_pid(storage)), signal.SIGKILL)
-        done = _finished(process)
-        assert done.returncode == 0, done.stdout
+    with _tuning(options, f"sqlite:///{tmp_path / 'far.db'}", tmp_path) as (command, storage):
+        os.kill(clusters.parent_of(_running_pid(command, storage)), signal.SIGKILL)
+        command.ends()
         trials = _trials(storage)
     assert len([trial for trial in trials if trial.state in FINISHED]) == 3
     assert len([trial for trial in trials if trial.state == TrialState.FAIL]) == 1
@@ -127,19 +120,17 @@ def test_ray_hands_back_on_ctrl_c_and_shows_no_password(ray, postgresql_location
     password = f"secret{os.urandom(8).hex()}"
     location = storages.rendered(make_url(postgresql_location).set(password=password))
     options = ["--cluster", address, "--n-trials", "50", "--n-validation-seeds", "0"]
-    with storages.read_with_optuna(location) as storage:
-        process = _start([*TUNE, *options], tmp_path, {"SB3_HPO_STORAGE": location})
-        _running_pid(storage)
+    with _tuning(options, location, tmp_path) as (command, storage):
+        _running_pid(command, storage)
         shown = clusters.command_lines()
-        process.send_signal(signal.SIGINT)
-        done = _finished(process)
+        command.send(signal.SIGINT)
+        printed = command.ends(130)
         trials = _trials(storage)
-    assert done.returncode == 130, done.stdout
-    assert "Traceback" not in done.stdout
+    assert "Traceback" not in printed
     assert (tmp_path / "logs" / "dqn" / "far" / "result.json").exists()
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING]
     assert 1 <= len([trial for trial in trials if trial.state == TrialState.WAITING]) <= 2
-    for text in (shown, done.stdout, _content_of(logs), _content_of(tmp_path)):
+    for text in (shown, printed, _content_of(logs), _content_of(tmp_path)):
         assert password not in text
         assert not contains_settings(text)
 
@@ -149,10 +140,10 @@ def test_a_cluster_without_this_package_is_named_before_anything_runs(tmp_path):
     (tmp_path / "other" / "sb3_hpo" / "__init__.py").touch()
     with clusters.dask(tmp_path / "dask", PYTHONPATH=str(tmp_path / "other")) as address:
         options = ["--cluster", address, "--n-trials", "1", "--storage", "far.log"]
-        done = _finished(_start([*TUNE, *options], tmp_path, {}))
-    assert done.returncode == 2, done.stdout
-    assert "this version of sb3-hpo is not installed on the cluster" in done.stdout
-    assert "Traceback" not in done.stdout
+        with in_session([*TUNE, *options], tmp_path, {}) as command:
+            printed = command.ends(2)
+    assert "this version of sb3-hpo is not installed on the cluster" in printed
+    assert "Traceback" not in printed
     with storages.read_with_optuna(str(tmp_path / "far.log")) as storage:
         states = {trial.state for trial in optuna.load_study(study_name="far", storage=storage).trials}
     assert states <= {TrialState.WAITING}
@@ -169,7 +160,7 @@ def _fail_with(address: str, password: str) -> None:
     order = dataclasses.replace(Order("shown", ""), text=[password])
     job = cluster.submit(order)
     try:
-        _wait_for(lambda: cluster.finished([job]))
+        wait_until(lambda: bool(cluster.finished([job])), seconds=WAIT_S)
         with pytest.raises(JobLostError, match="AttributeError") as raised:
             cluster.report(job)
         assert password not in str(raised.value)
@@ -177,54 +168,33 @@ def _fail_with(address: str, password: str) -> None:
         cluster.close([job])
 
 
-def _start(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-    )
-
-
-def _finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    output, _ = process.communicate(timeout=TIMEOUT_S)
-    return subprocess.CompletedProcess(process.args, process.returncode, output)
-
-
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[optuna.storages.BaseStorage]:
-    """A storage in a file that a command is about to make."""
-    # An SQLite file has all its tables with this one; another opener that makes them would be in the way.
-    _wait_for(lambda: file.exists() and (file.suffix == ".log" or b"alembic_version" in file.read_bytes()))
-    with storages.read_with_optuna(str(file) if file.suffix == ".log" else f"sqlite:///{file}") as storage:
-        yield storage
+def _tuning(
+    options: list[str], location: str, folder: Path
+) -> Iterator[tuple[SessionCommand, optuna.storages.BaseStorage]]:
+    """A command whose study is there, and the storage of that."""
+    with in_session([*TUNE, *options], folder, {"SB3_HPO_STORAGE": location}) as command:
+        command.wait_for("keeps what it found")
+        with storages.read_with_optuna(location) as storage:
+            yield command, storage
 
 
 def _trials(storage: optuna.storages.BaseStorage) -> list[optuna.trial.FrozenTrial]:
-    """The trials of the study, none while it is being made."""
-    with contextlib.suppress(KeyError, optuna.exceptions.StorageInternalError):
-        return storage.get_all_trials(storage.get_study_id_from_name("far"), deepcopy=False)
-    return []
+    return storage.get_all_trials(storage.get_study_id_from_name("far"), deepcopy=False)
 
 
-def _running_pid(storage: optuna.storages.BaseStorage) -> int:
+def _running_pid(command: SessionCommand, storage: optuna.storages.BaseStorage) -> int:
     """The process that runs a trial, as soon as there is one."""
+    pids: list[int] = []
 
-    def pids() -> list[int]:
+    def are_there() -> bool:
+        assert command.is_alive, command.output
         running = [trial for trial in _trials(storage) if trial.state == TrialState.RUNNING]
-        return [trial.user_attrs[WORKER]["pid"] for trial in running if WORKER in trial.user_attrs]
+        pids[:] = [trial.user_attrs[WORKER]["pid"] for trial in running if WORKER in trial.user_attrs]
+        return bool(pids)
 
-    return _wait_for(pids)[0]
-
-
-def _wait_for(what: Callable[[], T]) -> T:
-    deadline = time.monotonic() + WAIT_S
-    while not (value := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
+    wait_until(are_there, lambda: command.output, WAIT_S)
+    return pids[0]
 
 
 def _content_of(folder: Path) -> str:
