@@ -149,10 +149,11 @@ class StudyDescription:
 
 
 def read_description(study: optuna.Study, study_name: str) -> StudyDescription:
-    """The description kept in a study.
+    """The description kept in a study; that of one which another process has made this moment is waited for.
 
     :raises UserError: if the study was not made by this package
     """
+    _wait_for_description(study)
     stored = study.user_attrs.get(DESCRIPTION)
     if not isinstance(stored, Mapping):
         raise UserError(f"study {study_name!r} was not made by sb3-hpo: give another --study-name")
@@ -296,7 +297,7 @@ def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, numb
         space,
         seed=sampler_seed(settings.seed, number),
         study_seed=sampler_seed(study_seed, 0),
-        n_startup_trials=settings.n_startup,
+        n_startup_trials=settings.n_startup_trials,
     )
     return create_sampler(settings.sampler, context, settings.sampler_kwargs)
 

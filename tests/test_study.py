@@ -216,9 +216,10 @@ def test_name_of_a_new_study_can_be_a_folder(task: FakeTask) -> None:
     assert "/" not in name
 
 
+@pytest.mark.parametrize("is_asked_first", [False, True])
 @pytest.mark.parametrize("n_enqueued", [0, 1])
 def test_study_that_another_process_is_about_to_describe_is_waited_for(
-    storage: BaseStorage, task: FakeTask, monkeypatch: pytest.MonkeyPatch, n_enqueued: int
+    storage: BaseStorage, task: FakeTask, monkeypatch: pytest.MonkeyPatch, n_enqueued: int, is_asked_first: bool
 ) -> None:
     made = optuna.create_study(storage=storage, study_name="s", direction="maximize")
     for _ in range(n_enqueued):
@@ -229,6 +230,8 @@ def test_study_that_another_process_is_about_to_describe_is_waited_for(
         made.set_user_attr("sb3_hpo", dataclasses.asdict(wanted))
 
     monkeypatch.setattr("sb3_hpo.study.time.sleep", sleep)
+    if is_asked_first:  # A command that goes on with a study asks what that one fixes.
+        assert stored_choices(storage, "s")["n_timesteps"] == wanted.n_timesteps
     study, description = open_study(storage, "s", task, SPACE, TuningSettings())
     assert description == wanted
     assert len(study.trials) == n_enqueued  # the process that made it enqueues the default, this one does not
