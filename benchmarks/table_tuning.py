@@ -132,7 +132,7 @@ class TableTuning:
     def _sampler(self) -> BaseSampler:
         policy, space = self._policy, self._table.space
         settings = policy.settings
-        context = SamplingContext(space, self._seed(), self._seed(), settings.n_startup)
+        context = SamplingContext(space, self._seed(), self._seed(), settings.n_startup_trials)
         sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
         if policy.has_random_seeds and isinstance(sampler, NewParams):
             return sampler.sampler  # The zoo lets it repeat itself.
@@ -145,9 +145,9 @@ class TableTuning:
         settings = self._policy.settings
         if settings.n_evaluations * settings.n_seeds == 1 and settings.pruner == "median":
             # The project refuses what never prunes in time; the zoo does not.
-            return MedianPruner(settings.n_startup, n_warmup_steps=0)
+            return MedianPruner(settings.n_startup_trials, n_warmup_steps=0)
         n_timesteps = self._table.n_evaluations
-        scale = PruningScale(n_timesteps, settings.n_seeds, settings.n_startup, settings.n_evaluations)
+        scale = PruningScale(n_timesteps, settings.n_seeds, settings.n_startup_trials, settings.n_evaluations)
         return create_pruner(settings.pruner, scale, settings.pruner_kwargs)
 
     def _reserve(self) -> int:

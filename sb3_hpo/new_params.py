@@ -1,4 +1,7 @@
-"""A sampler that proposes nothing twice: on the same tuning seeds the same configuration comes out the same."""
+"""A sampler that proposes nothing twice, and learns once from each configuration.
+
+On the same tuning seeds the same configuration comes out the same; see :class:`FurthestTrials` for what it learns from.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler
 
 from sb3_hpo.ended_trials import EndedTrials
+from sb3_hpo.furthest_trials import FurthestTrials, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +25,6 @@ MAX_DRAWS_OF_SAMPLER = 3
 """Draws after which a sampler that proposes what is known has nothing more to say, and chance takes over."""
 MAX_DRAWS = 20
 """Draws after which a repetition is let pass: hardly anything new is left."""
-
-_Key = frozenset[tuple[str, Any]]
 
 
 class NewParams(BaseSampler):
@@ -39,7 +41,8 @@ class NewParams(BaseSampler):
         self._space = space
         self._distributions = {parameter.name: parameter.distribution for parameter in space}
         self._ended = EndedTrials()
-        self._known: set[_Key] = set()
+        self._known: set[frozenset[tuple[str, Any]]] = set()
+        self._furthest = FurthestTrials()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """All of it: params are drawn as a whole."""
@@ -50,9 +53,10 @@ class NewParams(BaseSampler):
     ) -> dict[str, Any]:
         """Params that are new, if there are any within reach."""
         known = self._known_params(study, trial.number)
+        learned = self._furthest.of(study)
         for draw in range(MAX_DRAWS):
             sampler = self.sampler if draw < MAX_DRAWS_OF_SAMPLER else self._random
-            params = self._draw(sampler, study, trial)
+            params = self._draw(sampler, learned, trial)
             if self._key(params) not in known:
                 break
         return params
@@ -85,15 +89,11 @@ class NewParams(BaseSampler):
                 params[name] = sampler.sample_independent(study, trial, name, distribution)
         return params
 
-    def _key(self, params: Mapping[str, Any]) -> _Key:
+    def _key(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
         """The params that a trial would have: some depend on others."""
-        return _key(self._space.suggest(optuna.trial.FixedTrial(dict(params))))
+        return key_of(self._space.suggest(optuna.trial.FixedTrial(dict(params))))
 
-    def _known_params(self, study: optuna.Study, number: int) -> set[_Key]:
+    def _known_params(self, study: optuna.Study, number: int) -> set[frozenset[tuple[str, Any]]]:
         new, rest = self._ended.new_and_rest(study.get_trials(deepcopy=False))
-        self._known.update(_key(trial.params) for trial in new if trial.params)
-        return self._known | {_key(trial.params) for trial in rest if trial.number != number and trial.params}
-
-
-def _key(params: Mapping[str, Any]) -> _Key:
-    return frozenset(params.items())
+        self._known.update(key_of(trial.params) for trial in new if trial.params)
+        return self._known | {key_of(trial.params) for trial in rest if trial.number != number and trial.params}

@@ -47,7 +47,8 @@ class TuningSettings:
     :param pruner: name of the Optuna pruner
     :param pruner_kwargs: keyword arguments of the pruner, by Optuna's names; steps and resources are environment steps
     :param yes: whether a grid, or every combination of values, is to be tried whatever its size
-    :param n_startup_trials: trials before the sampler starts to learn from them; None for :attr:`n_startup`
+    :param n_startup_trials: configurations before the sampler starts to learn from them, and trials before a pruner
+        that compares with the median does; the zoo's default (rl_zoo3, train.py)
     :param score: what a learning curve is worth: a name of :data:`sb3_hpo.scores.SCORES`
     :param aggregate: what the scores of the tuning seeds are worth together: a name of
         :data:`sb3_hpo.scores.AGGREGATES`
@@ -94,7 +95,7 @@ class TuningSettings:
     pruner: str = "promote"
     pruner_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     yes: bool = False
-    n_startup_trials: int | None = None
+    n_startup_trials: int = 10
     score: str = "mean-last"
     aggregate: str = "iqm"
     stop_at: float | str | None = None
@@ -135,17 +136,6 @@ class TuningSettings:
             ClusterAddress.parse(self.cluster)
         check_name("score", self.score, SCORES)
         check_name("aggregate", self.aggregate, AGGREGATES)
-
-    @property
-    def n_startup(self) -> int:
-        """Trials before the sampler, or a pruner that compares with the median, starts to learn from them.
-
-        10, the zoo's default, unless another number was given; 30 where trials pause: one that goes on is another
-        trial, so that 30 are about 15 configurations.
-        """
-        if self.n_startup_trials is not None:
-            return self.n_startup_trials
-        return 30 if self.pruner == "promote" else 10
 
     @property
     def fewest_trials(self) -> int | None:

@@ -244,7 +244,6 @@ def open_study(
         study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize")
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(storage=storage, study_name=study_name)
-        _wait_for_description(study)
     else:
         study.set_user_attr(STEP, _step(settings))
         _enqueue(study, itertools.islice(_known_configurations(task, space, settings), settings.fewest_trials))
@@ -270,7 +269,7 @@ def set_up(study: optuna.Study, description: StudyDescription, space: SearchSpac
         PruningScale(
             description.n_timesteps,
             len(description.tuning_seeds),
-            settings.n_startup,
+            settings.n_startup_trials,
             description.n_evaluations,
             settings.fewest_trials,
         ),

@@ -75,6 +75,7 @@ LAYERS = [
     "versions",
     "processes",
     "ended_trials",
+    "furthest_trials",
     "garbage",
     "worker_identity",
     "reconnecting",
