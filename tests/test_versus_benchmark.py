@@ -1,0 +1,116 @@
+"""Side by side with the stock zoo: what is taken for its winner, and how winners are judged."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+from rl_zoo3.hyperparams_opt import HYPERPARAMS_SAMPLER
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BEGAN = datetime.datetime(2026, 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield
+    for name in [name for name in sys.modules if name.startswith(("versus_", "scale_"))]:
+        del sys.modules[name]
+
+
+def ended(minutes: float, value: float | None) -> optuna.trial.FrozenTrial:
+    """A trial as the zoo samples it for DQN, which ended so many minutes after the command began."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=round(minutes)))
+    asked = study.ask()
+    HYPERPARAMS_SAMPLER["dqn"](asked, 2, 1, {})
+    trial = create_trial(
+        state=TrialState.FAIL if value is None else TrialState.COMPLETE,
+        value=value,
+        params=asked.params,
+        distributions=asked.distributions,
+    )
+    trial.datetime_complete = BEGAN + datetime.timedelta(minutes=minutes)
+    return trial
+
+
+def test_the_stock_winner_is_the_best_that_was_complete_by_then(tmp_path: Path) -> None:
+    from versus_commands import Versus, _best_after
+
+    study = optuna.create_study(direction="maximize")
+    trials = [ended(1, 100.0), ended(2, None), ended(3, 90.0), ended(9, 500.0)]
+    study.add_trials(trials)
+    task = Versus("dqn", "CartPole-v1", 300).task(tmp_path)
+    at = {
+        minutes: _best_after(study, task, BEGAN + datetime.timedelta(minutes=minutes), 1.0, 60.0)
+        for minutes in (0.5, 5, 10)
+    }
+    rates = [winner.configuration["learning_rate"] for winner in at.values()]
+    # Where nothing is complete, what the zoo trains without a search.
+    assert rates == [2.3e-3, trials[0].params["learning_rate"], trials[3].params["learning_rate"]]
+    assert [winner.n_finished for winner in at.values()] == [0, 2, 3]
+    assert at[10].configuration["n_timesteps"] == 300
+
+
+def test_winners_are_trained_on_the_same_fresh_seeds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import versus_zoo
+
+    monkeypatch.setitem(versus_zoo.TASKS, "cartpole", versus_zoo.Versus("dqn", "CartPole-v1", 120))
+    configuration = {"n_timesteps": 120, "policy": "MlpPolicy", "learning_starts": 10}
+    file = tmp_path / "scores.json"
+
+    class Pool:
+        """Does it in this process."""
+
+        def __init__(self, n_jobs: int, context: object, initializer: object, initargs: tuple) -> None:
+            initializer(*initargs)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        map = staticmethod(map)
+
+    monkeypatch.setattr(versus_zoo, "ProcessPoolExecutor", Pool)
+    monkeypatch.chdir(tmp_path)
+    first = versus_zoo.FreshSeeds("cartpole", file, 1).of([configuration, configuration | {"gamma": 0.9}], [1, 2])
+    assert len(json.loads(file.read_text())) == 4
+    monkeypatch.setattr(versus_zoo, "_score", pytest.fail)
+    again = versus_zoo.FreshSeeds("cartpole", file, 1).of([configuration | {"gamma": 0.9}, configuration], [2, 1])
+    assert again == [first[1][::-1], first[0][::-1]]
+
+
+def test_a_tuned_pair_is_judged_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import versus_zoo
+
+    scores = {"sb3-hpo": 500.0, "stock x 1": 200.0, "default": 500.0}
+    monkeypatch.setattr(
+        versus_zoo.FreshSeeds,
+        "of",
+        lambda self, configurations, seeds: [
+            [scores[c["by"]] - i for i, _ in enumerate(seeds)] for c in configurations
+        ],
+    )
+    winners = [{"by": by, "configuration": {"by": by}, "seconds": 60.0, "n_finished": 7} for by in scores]
+    tuned = {"task": "cartpole", "repetition": 0, "seed": 0, "seconds": 60.0, "winners": winners}
+    result = versus_zoo.judge(tuned, argparse.Namespace(seed=0, n_seeds=20, folder=tmp_path, n_jobs=1))
+    ours, stock, default = result["winners"]
+    assert "ours_against_it" not in ours
+    assert stock["ours_against_it"]["verdict"] == "better"
+    assert stock["ours_against_it"]["probability_of_improvement"] == 1.0
+    assert default["ours_against_it"]["verdict"] == "not distinguishable"
+    assert (
+        versus_zoo.as_markdown([result])
+        .splitlines()[3]
+        .startswith("| cartpole | 0 | stock x 1 | 1.0 min | 7 | 190.5 [")
+    )
+    versus_zoo.draw([result], tmp_path / "versus.png")
+    assert (tmp_path / "versus.png").stat().st_size > 5_000
