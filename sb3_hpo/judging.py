@@ -12,6 +12,7 @@ from sb3_hpo.objective import n_timesteps_trained, seconds_of_whole_training
 from sb3_hpo.result import TuningResult
 from sb3_hpo.search import TrialCounts
 from sb3_hpo.seeds import selection_seeds, validation_seeds
+from sb3_hpo.training_seconds import TrainingSeconds, seconds_of_trial
 from sb3_hpo.trial_attributes import RUNS
 from sb3_hpo.validation import validate
 from sb3_hpo.validation_plan import ValidationPlan
@@ -116,7 +117,7 @@ class Judging:
             return ValidationPlan(0, 0, 0)
         n_selection_seeds = settings.n_selection_seeds if n_finalists > 1 and settings.n_validation_seeds else 0
         asked = ValidationPlan(n_finalists, n_selection_seeds, settings.n_validation_seeds)
-        seconds, left = seconds_per_training(study), deadline.seconds_left
+        seconds, left = _seconds_each(study, candidates), deadline.seconds_left
         n_workers = 1 if self._workforce is None else max(1, self._workforce.n_workers)
         return asked if seconds is None or left is None else asked.within(int(n_workers * left / seconds))
 
@@ -148,6 +149,19 @@ def seconds_per_training(study: optuna.Study) -> float | None:
     trials = trials or study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
     seconds = [seconds_of_whole_training(run) for trial in trials for run in trial.user_attrs.get(RUNS, [])]
     return sum(seconds) / len(seconds) if seconds else None
+
+
+def _seconds_each(study: optuna.Study, candidates: Sequence[Candidate]) -> float | None:
+    """What a training of the validation takes on average: half of them are the default's, the others a finalist's."""
+    trials = study.get_trials(deepcopy=False)
+    known = TrainingSeconds()
+    for trial in trials:
+        known.learn_from(trial)
+    finalists = [seconds_of_trial(trials[c.trial]) for c in candidates if not c.is_default and c.trial is not None]
+    longest = max((seconds for seconds in finalists if seconds is not None), default=known.of_default)
+    if longest is None or known.of_default is None:
+        return seconds_per_training(study)
+    return (known.of_default + longest) / 2
 
 
 def _n_timesteps(study: optuna.Study) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from optuna.trial import FrozenTrial, TrialState
-
-from sb3_hpo.objective import seconds_of_whole_training
 from sb3_hpo.promoting import n_finals
-from sb3_hpo.trial_attributes import RUNS
+from sb3_hpo.training_seconds import TrainingSeconds
 
 if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
     from sb3_hpo.interruption import Deadline
     from sb3_hpo.settings import TuningSettings
 
@@ -29,8 +28,8 @@ class SearchClock:
     """When the search must end so that validation has its time: asked at every step of a training.
 
     Validation trains the finalists on selection seeds, then the best of them and the default on validation seeds;
-    what that takes is estimated by the trainings so far. It gets that much time, but no more than
-    :data:`MAX_VALIDATION_SHARE` of it.
+    what that takes is estimated by what the default and the best trial so far took. It gets that much time, but no more
+    than :data:`MAX_VALIDATION_SHARE` of it.
 
     Before that, where trials pause, finalists are trained to the end.
 
@@ -39,8 +38,8 @@ class SearchClock:
 
     def __init__(self, settings: TuningSettings, deadline: Deadline, n_workers: int = 1) -> None:
         self._deadline = deadline
-        self._n_judging = 2 * settings.n_validation_seeds
-        self._n_choosing = settings.n_validation_trainings - self._n_judging
+        self._n_seeds = settings.n_validation_seeds
+        self._n_choosing = settings.n_validation_trainings - 2 * self._n_seeds
         self._n_finalists = settings.n_finalists
         self._n_workers = max(1, n_workers)
         self._longest_reserve = MAX_VALIDATION_SHARE * (deadline.seconds_left or 0.0)
@@ -49,7 +48,7 @@ class SearchClock:
         self._n_rounds = math.ceil(n_finals(settings) / self._n_workers)
         self._longest_closing = MAX_CLOSING_SHARE * (deadline.seconds_left or 0.0)
         self._closing = self._longest_closing
-        self._has_seen_whole = False
+        self._seconds = TrainingSeconds()
 
     @property
     def is_over(self) -> bool:
@@ -70,18 +69,16 @@ class SearchClock:
         return None if left is None else max(0.0, left - self._reserve)
 
     def learn_from(self, trial: FrozenTrial) -> None:
-        """Set aside as much time as validation takes if its trainings take as long as those of this trial."""
-        runs = trial.user_attrs.get(RUNS, [])
-        is_complete = trial.state == TrialState.COMPLETE
-        # By a part of a training only as long as there is no whole one.
-        if not runs or not (is_complete or (trial.state == TrialState.PRUNED and not self._has_seen_whole)):
+        """Set aside as much time as validation takes if the best trial so far is the one that wins."""
+        self._seconds.learn_from(trial)
+        default, best = self._seconds.of_default, self._seconds.of_best
+        if default is None or best is None:
             return
-        self._has_seen_whole = is_complete
-        longest = max(seconds_of_whole_training(run) for run in runs)
-        seconds = longest / self._n_workers
+        seconds = best / self._n_workers
         choosing = min(self._longest_choosing, self._n_choosing * seconds)
         if self._n_finalists:
             # A seed that not all finalists are trained on chooses nothing.
             choosing -= choosing % (self._n_finalists * seconds)
-        self._reserve = min(self._longest_reserve, choosing + self._n_judging * seconds)
-        self._closing = min(self._longest_closing, self._n_rounds * longest)
+        judging = self._n_seeds * (best + default) / self._n_workers
+        self._reserve = min(self._longest_reserve, choosing + judging)
+        self._closing = min(self._longest_closing, self._n_rounds * best)

@@ -96,6 +96,7 @@ LAYERS = [
     "storage_failures",
     "pausing",
     "objective",
+    "training_seconds",
     "grid",
     "new_params",
     "samplers",

@@ -155,7 +155,7 @@ def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> Frozen
     [
         # Nothing known yet: half the time is kept for validation.
         ({}, [], 50),
-        # (3 finalists * 5 selection seeds + 2 * 10 validation seeds) * the longest training of the last trial, the
+        # (3 finalists * 5 selection seeds + 2 * 10 validation seeds) * the longest training of the best trial, the
         # first part no more than a tenth of all.
         ({}, [complete(0.5, 1.0)], 70),
         ({}, [complete(9.0), complete(0.5)], 82.5),
