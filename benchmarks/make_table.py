@@ -40,7 +40,7 @@ def tune_words(args: argparse.Namespace) -> list[str]:
         "-n": args.n_timesteps,
         "--sampler": "random",
         "--pruner": "none",
-        "--max-trial-cost": "none",
+        "--max-trial-cost": args.max_trial_cost,
         "--n-evaluations": args.n_evaluations,
         "--n-seeds": args.n_seeds,
         "--n-validation-seeds": 0,
@@ -108,6 +108,12 @@ def main() -> None:
     parser.add_argument("--n-evaluations", type=int, default=20)
     parser.add_argument("--n-configurations", type=int, default=100, help="in all, those that are trained included")
     parser.add_argument("--n-seeds", type=int, default=5)
+    parser.add_argument(
+        "--max-trial-cost",
+        default="none",
+        metavar="MULTIPLE",
+        help="leave configurations out that cost so many times the median (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--study", type=Path, default=Path("table.db"), help="SQLite file that holds the trainings")
     parser.add_argument("--output", type=Path, required=True, help="table to write")
