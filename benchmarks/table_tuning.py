@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from mixed_sampler import MixedSampler
@@ -27,7 +27,7 @@ from sb3_hpo.validation import seeds_of_the_search
 from sb3_hpo.validation_trainings import Trainings, open_validation_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from curve_table import CurveTable
@@ -37,6 +37,25 @@ if TYPE_CHECKING:
 
 MAX_FREE_TRIALS = 30
 """Trials in a row that cost nothing after which there is nothing left to try."""
+
+
+class NewRows(NewParams):
+    """Proposes no configuration of the table twice: one that is sampled in a tuning is another one each time.
+
+    :param sampler: what learns
+    """
+
+    def __init__(self, sampler: BaseSampler, table: CurveTable, seed: int) -> None:
+        super().__init__(sampler, table.space, seed)
+        self._table = table
+
+    def key(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+        """The configuration that is nearest."""
+        return frozenset({("row", self._table.index(params))})
+
+    def is_exhausted(self, study: optuna.Study) -> bool:
+        """Whether all configurations of the table were proposed."""
+        return len(self.known_params(study)) == len(self._table.curves)
 
 
 class PurseClock(SearchClock):
@@ -134,8 +153,11 @@ class TableTuning:
         settings = policy.settings
         context = SamplingContext(space, self._seed(), self._seed(), settings.n_startup_trials)
         sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
-        if policy.has_random_seeds and isinstance(sampler, NewParams):
-            return sampler.sampler  # The zoo lets it repeat itself.
+        if isinstance(sampler, NewParams):
+            # The zoo lets it repeat itself.
+            sampler = (
+                sampler.sampler if policy.has_random_seeds else NewRows(sampler.sampler, self._table, self._seed())
+            )
         if not policy.random_share:
             return sampler
         distributions = {parameter.name: parameter.distribution for parameter in space}

@@ -52,12 +52,12 @@ class NewParams(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Params that are new, if there are any within reach."""
-        known = self._known_params(study, trial.number)
+        known = self.known_params(study, trial.number)
         learned = self._furthest.of(study)
         for draw in range(MAX_DRAWS):
             sampler = self.sampler if draw < MAX_DRAWS_OF_SAMPLER else self._random
             params = self._draw(sampler, learned, trial)
-            if self._key(params) not in known:
+            if self._key_of_draw(params) not in known:
                 break
         return params
 
@@ -89,11 +89,16 @@ class NewParams(BaseSampler):
                 params[name] = sampler.sample_independent(study, trial, name, distribution)
         return params
 
-    def _key(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
-        """The params that a trial would have: some depend on others."""
-        return key_of(self._space.suggest(optuna.trial.FixedTrial(dict(params))))
+    def key(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+        """What two trials have in common that try the same."""
+        return key_of(params)
 
-    def _known_params(self, study: optuna.Study, number: int) -> set[frozenset[tuple[str, Any]]]:
+    def _key_of_draw(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
+        """That of the params that a trial would have: some depend on others."""
+        return self.key(self._space.suggest(optuna.trial.FixedTrial(dict(params))))
+
+    def known_params(self, study: optuna.Study, number: int | None = None) -> set[frozenset[tuple[str, Any]]]:
+        """The keys of what the study has, but for the trial of this number."""
         new, rest = self._ended.new_and_rest(study.get_trials(deepcopy=False))
-        self._known.update(key_of(trial.params) for trial in new if trial.params)
-        return self._known | {key_of(trial.params) for trial in rest if trial.number != number and trial.params}
+        self._known.update(self.key(trial.params) for trial in new if trial.params)
+        return self._known | {self.key(trial.params) for trial in rest if trial.number != number and trial.params}

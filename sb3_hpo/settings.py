@@ -101,7 +101,7 @@ class TuningSettings:
     stop_at: float | str | None = None
     stop_after: int = 3
     no_improvement: int | None = None
-    max_trial_cost: float | None = 5.0
+    max_trial_cost: float | None = 3.0
     save_models: bool = False
     n_finalists: int = 3
     n_validation_seeds: int = 10

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from sb3_hpo.callbacks import TrialEvalCallback
 
 MIN_TRAININGS = 5
-"""Trainings that must have come as far before anything is compared with their median."""
+"""Configurations that must have been trained before anything is compared with their median."""
 
-MAX_TRAININGS = 100
-"""The latest trainings that the median is taken of."""
+MAX_TRAININGS = 1_000
+"""The latest configurations that the median is taken of."""
 
 MIN_EXCESS_S = 10.0
 """Seconds above the median below which nothing is stopped: less is not worth it, and may be the machine's noise."""
@@ -67,7 +67,10 @@ class TrialCost(BaseCallback):
 
 
 def median_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float | None:
-    """Median of the seconds that trainings took to an evaluation; None where too few have come as far.
+    """Median of the seconds that configurations take to an evaluation; None where too few have been trained.
+
+    Each configuration counts once, and one that was given up before as what it would have taken at its pace: those that
+    come far are what the search has settled on, and where that is costly they would raise the bar for each other.
 
     :param trials: all trials of a study; those that are finished count, the latest :data:`MAX_TRAININGS`
     :param n_evaluations: the evaluation, from 1
@@ -77,9 +80,21 @@ def median_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float |
 
 
 def _seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> Iterator[float]:
+    seen: set[tuple[tuple[str, Any], ...]] = set()
     for trial in reversed(trials):
         runs: list[dict[str, Any]] = trial.user_attrs.get(RUNS, [])
-        for run in runs:
-            seconds_at = run.get(SECONDS_AT, [])
-            if len(seconds_at) >= n_evaluations:
-                yield seconds_at[n_evaluations - 1]
+        paces = [_seconds_to(run.get(SECONDS_AT, []), n_evaluations) for run in runs]
+        known = [pace for pace in paces if pace is not None]
+        key = tuple(trial.params.items())
+        if known and key not in seen:
+            seen.add(key)
+            yield statistics.fmean(known)
+
+
+def _seconds_to(seconds_at: Sequence[float], n_evaluations: int) -> float | None:
+    """Seconds of a training to an evaluation, at its pace if it did not come so far; None where it had none."""
+    if not seconds_at:
+        return None
+    if len(seconds_at) >= n_evaluations:
+        return seconds_at[n_evaluations - 1]
+    return seconds_at[-1] * n_evaluations / len(seconds_at)

@@ -158,9 +158,9 @@ def test_budget_is_never_exceeded(table, policy: str, budget: int) -> None:
 def test_same_seed_gives_the_same_numbers_on_any_number_of_processes(table) -> None:
     import replay
 
-    first = replay.replay(table, "default", 100, 4, seed=3)
-    assert first == replay.replay(table, "default", 100, 4, seed=3)
-    assert first != replay.replay(table, "default", 100, 4, seed=4)
+    first = replay.replay(table, "default", 30, 4, seed=3)
+    assert first == replay.replay(table, "default", 30, 4, seed=3)
+    assert first != replay.replay(table, "default", 30, 4, seed=4)
 
 
 def test_stock_trains_every_trial_to_its_end_on_any_seed_and_takes_the_best_last(table) -> None:
@@ -202,7 +202,7 @@ def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> 
     assert tuning.run() == 8
     paid = {}
     for trial in tuning._study.trials:
-        for run in trial.user_attrs["runs"]:
+        for run in trial.user_attrs.get("runs", []):
             key = table.index(trial.params)
             paid[key] = max(paid.get(key, 0), run["timesteps"][-1] if run["timesteps"] else 0)
     assert sum(paid.values()) <= 160 < 12 * 20
@@ -277,6 +277,7 @@ def test_the_table_is_made_by_a_random_search_that_goes_on() -> None:
         n_seeds=3,
         n_configurations=9,
         seed=1,
+        max_trial_cost="none",
         study=Path("x.db"),
     )
     command, *options = make_table.tune_words(args)

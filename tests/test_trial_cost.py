@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sb3_hpo.display import Display
@@ -22,17 +24,33 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def trial(*seconds_at: float) -> FrozenTrial:
-    return create_trial(state=TrialState.PRUNED, user_attrs={RUNS: [{SECONDS_AT: list(seconds_at)}]})
+X = FloatDistribution(0.0, 1e6)
+_number = itertools.count()
 
 
-def test_median_is_of_the_latest_trainings_that_came_as_far() -> None:
-    trials = [trial(9.0, 99.0), *(trial(1.0, seconds) for seconds in (3.0, 5.0, 4.0, 8.0)), trial(1.0), trial()]
+def trial(*seconds_at: float, x: float | None = None) -> FrozenTrial:
+    """A trial of a configuration of its own, unless one is named."""
+    params = {"x": float(next(_number)) if x is None else x}
+    attrs = {RUNS: [{SECONDS_AT: list(seconds_at)}]}
+    return create_trial(state=TrialState.PRUNED, params=params, distributions={"x": X}, user_attrs=attrs)
+
+
+def test_median_is_of_all_configurations_each_at_its_pace() -> None:
+    trials = [trial(9.0, 99.0), *(trial(1.0, seconds) for seconds in (3.0, 5.0, 4.0, 8.0)), trial(2.0), trial()]
     assert median_seconds(trials, 1) == 1.0
-    assert median_seconds(trials, 2) == 5.0
-    assert median_seconds(trials, 3) is None
-    assert median_seconds(trials[1:], 2) is None
-    assert median_seconds([trial(9.0)] * MAX_TRAININGS + [trial(1.0)] * MAX_TRAININGS, 1) == 1.0
+    assert median_seconds(trials, 2) == 4.5  # 99, 3, 5, 4, 8, and 4 for the one that stopped after 2 seconds.
+    assert median_seconds(trials[2:], 1) is None
+
+
+def test_what_the_search_has_settled_on_does_not_raise_the_bar() -> None:
+    cheap = [trial(1.0) for _ in range(6)]
+    costly = [trial(*(9.0 * i for i in range(1, n)), x=x) for n in (1, 2, 4, 8) for x in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    assert median_seconds([*cheap, *costly], 6) == 6.0
+
+
+def test_only_the_latest_configurations_count() -> None:
+    trials = [trial(9.0) for _ in range(MAX_TRAININGS)] + [trial(1.0) for _ in range(MAX_TRAININGS)]
+    assert median_seconds(trials, 1) == 1.0
 
 
 def attach(cost: TrialCost) -> None:
@@ -45,7 +63,7 @@ def stopped_at(
     """The evaluation at which a training is stopped that takes so many seconds to each; the others take 4 each."""
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    others = [trial(*(4.0 * i for i in range(1, 10)))] * 5
+    others = [trial(*(4.0 * i for i in range(1, 10))) for _ in range(5)]
     cost = TrialCost(max_cost, others)
     attach(cost)
     for i, length in enumerate(seconds, start=1):
@@ -81,7 +99,7 @@ def test_waiting_for_the_storage_is_no_cost(monkeypatch) -> None:
 
 def test_a_training_that_goes_on_counts_what_it_had_cost(monkeypatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
-    cost = TrialCost(5.0, [trial(1.0, 2.0)] * 5, [30.0])
+    cost = TrialCost(5.0, [trial(1.0, 2.0) for _ in range(5)], [30.0])
     attach(cost)
     assert not cost.on_step()
     assert cost.seconds_at == [30.0, 30.0]
