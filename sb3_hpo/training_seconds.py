@@ -44,7 +44,7 @@ class TrainingSeconds:
             self._of_default = seconds  # A later one is of more of a training.
         if trial.state == TrialState.COMPLETE and trial.value is not None and trial.value >= self._best:
             self._of_best, self._best = seconds, trial.value
-        elif self._of_best is None or self._best == -math.inf:
+        elif self._best == -math.inf:
             self._of_best = seconds
 
 
