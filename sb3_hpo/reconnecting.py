@@ -193,6 +193,9 @@ def is_lost_connection(error: BaseException) -> bool:
     """Whether a call to a storage failed for a reason that passes: no connection, a restart, a lock held too long."""
     if isinstance(error, StorageInternalError) and error.__cause__ is not None:
         return is_lost_connection(error.__cause__)
+    if isinstance(error, sqlalchemy.exc.PendingRollbackError) and error.__context__ is not None:
+        # A second query of a transaction whose connection was lost: Optuna reads trials in parts where a query failed.
+        return is_lost_connection(error.__context__)
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         return _is_passing(error)
     package = type(error).__module__.partition(".")[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sb3_hpo.trial_attributes import NotAdmittedError
 from tests import storages
 from tests.fault_scene import IS_SLOW, Scene
 from tests.forked_commands import ForkedCommand, forked, wait_until
@@ -31,7 +32,9 @@ def check_went_on(scene: Scene, command: ForkedCommand) -> None:
     assert ANSWERS in output
     assert "Traceback" not in output
     trials = scene.check(4)
-    assert not [trial for trial in trials if "failure" in trial.user_attrs]
+    # Two workers may have begun the last trial at once: one of them gives its own up before it trained anything.
+    failures = [str(trial.user_attrs["failure"]) for trial in trials if "failure" in trial.user_attrs]
+    assert not [failure for failure in failures if not failure.startswith(NotAdmittedError.__name__)]
     assert json.loads((scene.logs / "result.json").read_text())["n_trials"]["complete"] == 4
 
 
