@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo._version import __version__
+from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
 from sb3_hpo.parsers import OneLineParser
 
@@ -234,7 +235,11 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         "--search-space", metavar="FILE", help="YAML file that changes the search space (sb3-hpo spaces)"
     )
     for option, kind, text in (
-        ("--timeout", float, "Seconds for search and validation together (default: 1200 without another budget)"),
+        (
+            "--timeout",
+            seconds,
+            "Time for search and validation together: seconds, or 1h30m (default: 20m without another budget)",
+        ),
         ("--n-seeds", int, "Tuning seeds that every trial is trained on"),
         ("--score", str, f"What a learning curve is worth: {', '.join(SCORES)}"),
         ("--aggregate", str, f"What the scores of the tuning seeds are worth together: {', '.join(AGGREGATES)}"),

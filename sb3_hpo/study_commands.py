@@ -12,6 +12,7 @@ import torch
 
 from sb3_hpo.candidates import Candidate, candidates_of, choose_candidates
 from sb3_hpo.display import Display
+from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
 from sb3_hpo.export import trial_yaml
 from sb3_hpo.interruption import Deadline, StopSignal
@@ -48,7 +49,9 @@ def validate_command(words: Sequence[str]) -> int:
         default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
         parser.add_argument(option, type=int, default=default, help=f"{text} (default: {default})")
     parser.add_argument("--trials", type=int, nargs="+", help="Numbers of the trials to validate, instead of the best")
-    parser.add_argument("--timeout", type=float, help="Seconds that it may take (default: no limit)")
+    parser.add_argument(
+        "--timeout", type=seconds, help="Time that it may take: seconds, or 20m, 1h30m (default: no limit)"
+    )
     args = parser.parse_args(list(words))
     settings = TuningSettings(
         n_finalists=len(args.trials) if args.trials else args.n_finalists,

@@ -12,6 +12,7 @@ import optuna
 from sb3_hpo.commands import Command, Phase
 from sb3_hpo.crew import ProcessCrew
 from sb3_hpo.display import Display
+from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
 from sb3_hpo.heartbeats import GRACE_PERIOD_S
 from sb3_hpo.interruption import Deadline, StopSignal
@@ -73,8 +74,12 @@ def worker_parser() -> argparse.ArgumentParser:
     parser.add_argument("--study-name", required=True, help="Study to join")
     parser.add_argument("--storage", help="Where it is kept (default: $SB3_HPO_STORAGE, or that of the log folder)")
     parser.add_argument("--n-jobs", type=int, help="Processes (default: the cores that may be used)")
-    parser.add_argument("--wait", type=float, default=0.0, help="Seconds to wait for the study to begin (default: 0)")
-    parser.add_argument("--timeout", type=float, help="Seconds after which this worker leaves (default: no limit)")
+    parser.add_argument("--wait", type=seconds, default=0.0, help="Time to wait for the study to begin (default: 0)")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        help="Time after which this worker leaves: seconds, or 20m, 1h30m (default: no limit)",
+    )
     parser.add_argument("--gym-packages", nargs="+", default=[], help="Modules that the study may import here")
     parser.add_argument("--num-threads", type=int, help="Threads of torch for all processes (default: one each)")
     parser.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of saved models")

@@ -86,6 +86,7 @@ LAYERS = [
     "storages.opening",
     "storages.redaction",
     "parsers",
+    "durations",
     "storages.urls",
     "storages.files",
     "storages.databases",
