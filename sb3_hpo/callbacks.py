@@ -102,6 +102,7 @@ class TrialEvalCallback(EvalCallback):
         self._intervals_done = 0
         self._episode_returns: list[float] = []
         self._episode_lengths: list[int] = []
+        self._observations: Any = None
 
     def _on_training_start(self) -> None:
         super()._on_training_start()
@@ -146,12 +147,16 @@ class TrialEvalCallback(EvalCallback):
         return continue_training
 
     def _log_success_callback(self, locals_: dict[str, Any], globals_: dict[str, Any]) -> None:
-        # Called at every step of an evaluation; these lists are complete when it ends.
+        # Called for every environment at every step of an evaluation; these lists are complete when it ends.
         super()._log_success_callback(locals_, globals_)
         self._episode_returns = locals_["episode_rewards"]
         self._episode_lengths = locals_["episode_lengths"]
         # The evaluation with masks has no other name for them.
-        if not is_finite(locals_.get("new_observations", locals_["observations"])):
+        observations = locals_.get("new_observations", locals_["observations"])
+        if observations is self._observations:
+            return  # Those of a step are the same for all environments.
+        self._observations = observations
+        if not is_finite(observations):
             raise FloatingPointError(
                 f"NaN or infinite observations in the evaluation after {self.num_timesteps} environment steps"
             )
