@@ -12,7 +12,7 @@ from rich.text import Text
 from sb3_hpo.console import create_console
 from sb3_hpo.promotion import PAUSED
 from sb3_hpo.trial_attributes import COSTLY, FAILURE, RUNS, was_interrupted
-from sb3_hpo.wording import count, duration
+from sb3_hpo.wording import count, duration, interval_in_words, one_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,14 +152,14 @@ def _is_costly(trial: FrozenTrial) -> bool:
 
 def _row(validated: Validated) -> tuple[str, ...]:
     candidate = validated.candidate
-    interval = "" if validated.ci95 is None else f"{validated.ci95[0]:.1f} to {validated.ci95[1]:.1f}"
+    interval = "" if validated.ci95 is None else interval_in_words(validated.ci95)
     name = candidate.name
     if candidate.is_default and candidate.trial is not None:
         name = f"default (trial {candidate.trial})"
     return (
         name,
-        "" if candidate.score is None else f"{candidate.score:.1f}",
-        "" if validated.iqm is None else f"{validated.iqm:.1f}",
+        "" if candidate.score is None else one_decimal(candidate.score),
+        "" if validated.iqm is None else one_decimal(validated.iqm),
         interval,
         " ".join(f"{score:.0f}" for score in validated.scores),
         " ".join(f"{score:.0f}" for score in validated.selection_scores)

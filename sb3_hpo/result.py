@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.export import zoo_yaml
 from sb3_hpo.whole_files import write_whole
-from sb3_hpo.wording import count
+from sb3_hpo.wording import count, interval_in_words, one_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,8 +130,8 @@ class TuningResult:
         ]
         lines.extend(
             f"{validated.candidate.name}: mean return on fresh seeds "
-            f"{', '.join(f'{score:.1f}' for score in validated.scores)}; IQM {validated.iqm:.1f}"
-            + (f", 95 % interval {validated.ci95[0]:.1f} to {validated.ci95[1]:.1f}." if validated.ci95 else ".")
+            f"{', '.join(map(one_decimal, validated.scores))}; IQM {one_decimal(validated.iqm)}"
+            + (f", 95 % interval {interval_in_words(validated.ci95)}." if validated.ci95 else ".")
             for validated in self.validation.ranking
             if validated.iqm is not None
         )
@@ -166,8 +166,8 @@ def _without_comparison(validation: Validation) -> str:
 
 
 def _in_words(value: float | None, interval: tuple[float, float] | None) -> str:
-    number = f"{value:.1f}"
-    return number if interval is None else f"{number} (95 % interval {interval[0]:.1f} to {interval[1]:.1f})"
+    number = "nothing" if value is None else one_decimal(value)
+    return number if interval is None else f"{number} (95 % interval {interval_in_words(interval)})"
 
 
 def _finalist_json(validated: Validated) -> dict[str, Any]:

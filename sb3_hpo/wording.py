@@ -18,6 +18,16 @@ def long_duration(seconds: float) -> str:
     return count(whole, "second")
 
 
+def one_decimal(value: float) -> str:
+    """A return, rounded to one decimal; what rounds to zero has no sign."""
+    return f"{round(value, 1) + 0.0:.1f}"
+
+
+def interval_in_words(interval: tuple[float, float]) -> str:
+    """Both limits: ``"0.5 to 12.0"``."""
+    return f"{one_decimal(interval[0])} to {one_decimal(interval[1])}"
+
+
 def count(n: int, what: str) -> str:
     """A number of things: ``"1 trial"``, ``"3 trials"``."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

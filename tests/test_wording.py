@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sb3_hpo.wording import count, duration, long_duration
+from sb3_hpo.wording import count, duration, long_duration, one_decimal
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,13 @@ from sb3_hpo.wording import count, duration, long_duration
 )
 def test_duration(seconds: float, expected: str) -> None:
     assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1.25, "1.2"), (-1e-14, "0.0"), (-0.04, "0.0"), (-0.06, "-0.1"), (499.96, "500.0")]
+)
+def test_one_decimal(value: float, expected: str) -> None:
+    assert one_decimal(value) == expected
 
 
 @pytest.mark.parametrize(("n", "expected"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials"), (1234, "1,234 trials")])
