@@ -16,6 +16,8 @@ import numpy as np
 N_CONFIGURATIONS = 300
 N_SEEDS = 5
 N_EVALUATIONS = 100
+LEARNS_BELOW = 0.65
+"""Where configurations fall back, those of which the first parameter is higher learn nothing."""
 TOP = 100.0
 """What the best configuration reaches."""
 
@@ -30,6 +32,8 @@ class Kind:
     :param training_noise: spread between seeds, as a share of the top
     :param evaluation_noise: spread between evaluations of one training
     :param failure: probability that a training fails for no reason
+    :param falls_back: whether all but the best configurations lose again what they had reached, as DQN on CartPole
+        does: who is ahead at a fifth of a training says nothing about its end; a third learns nothing at all
     """
 
     n_parameters: int = 5
@@ -38,6 +42,7 @@ class Kind:
     training_noise: float = 0.05
     evaluation_noise: float = 0.04
     failure: float = 0.0
+    falls_back: bool = False
 
 
 KINDS = {
@@ -47,6 +52,7 @@ KINDS = {
     "noisy": Kind(training_noise=0.15, evaluation_noise=0.12),
     "failures": Kind(failure=0.3),
     "mostly-bad": Kind(narrowness=6.0),
+    "falling-back": Kind(n_parameters=6, narrowness=0.8, training_noise=0.12, falls_back=True),
 }
 
 
@@ -54,16 +60,35 @@ def create(kind: Kind, generator: np.random.Generator) -> dict[str, np.ndarray]:
     """The arrays of a table."""
     points = generator.random((N_CONFIGURATIONS, kind.n_parameters))
     quality = _quality(kind, points, generator)
+    if kind.falls_back:
+        return _table(points, _falling_back(kind, points, quality, generator))
     progress = _late(quality, generator) if kind.is_late else _early(generator)
     noise = np.sqrt(np.maximum(quality, 0.05))[:, None]
     levels = quality[:, None] + kind.training_noise * noise * generator.normal(size=(N_CONFIGURATIONS, N_SEEDS))
     levels = np.where(generator.random(levels.shape) < kind.failure, 0.15 * levels, levels)
     fluctuation = kind.evaluation_noise * noise[:, :, None] * _correlated(generator)
+    return _table(points, levels[:, :, None] * progress + fluctuation)
+
+
+def _table(points: np.ndarray, curves: np.ndarray) -> dict[str, np.ndarray]:
     return {
-        **{f"x{i}": points[:, i] for i in range(kind.n_parameters)},
+        **{f"x{i}": points[:, i] for i in range(points.shape[1])},
         "seeds": np.arange(N_SEEDS),
-        "mean_reward": (TOP * (levels[:, :, None] * progress + fluctuation)).astype(np.float32),
+        "mean_reward": (TOP * curves).astype(np.float32),
     }
+
+
+def _falling_back(kind: Kind, points: np.ndarray, quality: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Learning curves as shares of the top, shape ``(n_configurations, n_seeds, n_evaluations)``."""
+    noise = generator.normal(size=(N_CONFIGURATIONS, N_SEEDS))
+    levels = np.clip(quality[:, None] + kind.training_noise * noise, 0.02, 1.0)[:, :, None]
+    slowness = np.exp(0.4 * generator.normal(size=(N_CONFIGURATIONS, 1, 1)))
+    rise = (0.04 + 0.05 * quality[:, None, None]) * slowness * _speed(generator)
+    learned = 1.0 - np.exp(-((_time() / rise) ** 1.5))
+    lost = (1.0 - levels) / (1.0 + np.exp(-(_time() - 0.42) / 0.12))
+    fluctuation = _correlated(generator) * (0.04 + 0.22 * (1.0 - levels)) * learned
+    curves = np.clip(learned * (1.0 - lost) + fluctuation, 0.02, 1.0)
+    return np.where(points[:, :1, None] > LEARNS_BELOW, 0.04 + 0.01 * _correlated(generator), curves)
 
 
 def _quality(kind: Kind, points: np.ndarray, generator: np.random.Generator) -> np.ndarray:
