@@ -113,7 +113,7 @@ def measure_callback(n_repetitions: int) -> dict[str, Any]:
     for name, hyperparams in TRAININGS.items():
         pairs = []
         for i in range(n_repetitions):
-            # In turn which one comes first: the second one of two is a little faster.
+            # Which one comes first changes, in case that makes a difference.
             order = (_our_callbacks, _sb3_callbacks) if i % 2 else (_sb3_callbacks, _our_callbacks)
             results_of = {make: _train(make, time.process_time, hyperparams) for make in order}
             (ours, evaluated), (theirs, evaluated_too) = results_of[_our_callbacks], results_of[_sb3_callbacks]
