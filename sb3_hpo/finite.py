@@ -31,8 +31,8 @@ class FiniteCallback(BaseCallback):
     are not looked at. ARS keeps its steps to itself: there, it is the weights and the evaluations that tell.
 
     Steps are looked at together, at the end of a rollout and after :data:`STEPS_AT_ONCE` at the latest: that costs 0.75
-    microseconds a step with one environment of flat observations, and 3.3 where each step is a rollout (measured; looking
-    at each step by itself, without keeping any, took 2.1).
+    microseconds a step with one environment of flat observations, and 3.3 where each step is a rollout; looking
+    at each step by itself, without keeping any, took 2.1.
 
     :raises FloatingPointError: during training, saying what is not finite and at which environment step
     """
