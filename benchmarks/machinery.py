@@ -34,6 +34,7 @@ from stable_baselines3 import DQN
 from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 from stable_baselines3.common.env_util import make_vec_env
 from timed_environment import FILE, NAME
+from zoo_default import DQN_ON_CARTPOLE
 
 from sb3_hpo import TrialEvalCallback
 from sb3_hpo.callbacks import InterruptionCallback
@@ -50,22 +51,9 @@ STUDY = "start"
 LAYERS = {"small": (64, 64), "medium": (256, 256), "big": (400, 300)}
 """The networks of the search spaces for off-policy algorithms."""
 
-ZOO_DEFAULT: dict[str, Any] = {
-    "learning_rate": 2.3e-3,
-    "batch_size": 64,
-    "buffer_size": 100_000,
-    "learning_starts": 1_000,
-    "target_update_interval": 10,
-    "train_freq": 256,
-    "gradient_steps": 128,
-    "exploration_fraction": 0.16,
-    "exploration_final_eps": 0.04,
-    "policy_kwargs": {"net_arch": [256, 256]},
-}
-"""What the zoo trains DQN on CartPole with (``hyperparams/dqn.yml`` of rl_zoo3)."""
-LIGHT = {**ZOO_DEFAULT, "train_freq": 16, "gradient_steps": 4, "policy_kwargs": {"net_arch": [64, 64]}}
+LIGHT = {**DQN_ON_CARTPOLE, "train_freq": 16, "gradient_steps": 4, "policy_kwargs": {"net_arch": [64, 64]}}
 """A training whose steps cost less than most."""
-TRAININGS = {"zoo's default": ZOO_DEFAULT, "light": LIGHT}
+TRAININGS = {"zoo's default": DQN_ON_CARTPOLE, "light": LIGHT}
 
 _OURS = "import sys; from sb3_hpo.cli import main; sys.exit(main())"
 _STOCK = "from rl_zoo3.cli import main; main()"
@@ -162,7 +150,7 @@ def measure_threads(n_repetitions: int) -> dict[str, Any]:
             seconds = []
             for n_threads in (1, 2):
                 torch.set_num_threads(n_threads)
-                hyperparams = {**ZOO_DEFAULT, "policy_kwargs": {"net_arch": list(layers)}}
+                hyperparams = {**DQN_ON_CARTPOLE, "policy_kwargs": {"net_arch": list(layers)}}
                 seconds.append(_train(_sb3_callbacks, time.perf_counter, hyperparams)[0])
             ratios.setdefault(name, []).append(seconds[1] / seconds[0])
     torch.set_num_threads(1)

@@ -13,6 +13,7 @@ import sqlalchemy
 from optuna.distributions import distribution_to_json
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from zoo_default import DQN_ON_CARTPOLE
 
 from sb3_hpo.commands import Command
 from sb3_hpo.configuration import to_zoo
@@ -56,17 +57,7 @@ class StandInTask:
         default_factory=lambda: {
             "policy": "MlpPolicy",
             "n_timesteps": N_TIMESTEPS,
-            "learning_rate": 2.3e-3,
-            "batch_size": 64,
-            "buffer_size": 100_000,
-            "learning_starts": 1000,
-            "gamma": 0.99,
-            "target_update_interval": 10,
-            "train_freq": 256,
-            "gradient_steps": 128,
-            "exploration_fraction": 0.16,
-            "exploration_final_eps": 0.04,
-            "policy_kwargs": {"net_arch": [256, 256]},
+            **DQN_ON_CARTPOLE,
         }
     )
 

@@ -102,7 +102,7 @@ class TrialEvalCallback(EvalCallback):
         self._intervals_done = 0
         self._episode_returns: list[float] = []
         self._episode_lengths: list[int] = []
-        self._observations: Any = None
+        self._environment = 0
 
     def _on_training_start(self) -> None:
         super()._on_training_start()
@@ -153,10 +153,10 @@ class TrialEvalCallback(EvalCallback):
         self._episode_lengths = locals_["episode_lengths"]
         # The evaluation with masks has no other name for them.
         observations = locals_.get("new_observations", locals_["observations"])
-        if observations is self._observations:
-            return  # Those of a step are the same for all environments.
-        self._observations = observations
-        if not is_finite(observations):
+        # A step is told once for each environment that still plays, in ascending order, with the observations of all.
+        is_another_step = locals_["i"] <= self._environment
+        self._environment = locals_["i"]
+        if is_another_step and not is_finite(observations):
             raise FloatingPointError(
                 f"NaN or infinite observations in the evaluation after {self.num_timesteps} environment steps"
             )

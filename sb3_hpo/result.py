@@ -166,7 +166,9 @@ def _without_comparison(validation: Validation) -> str:
 
 
 def _in_words(value: float | None, interval: tuple[float, float] | None) -> str:
-    number = "nothing" if value is None else one_decimal(value)
+    if value is None:
+        raise TypeError("a candidate without scores has no interquartile mean")
+    number = one_decimal(value)
     return number if interval is None else f"{number} (95 % interval {interval_in_words(interval)})"
 
 

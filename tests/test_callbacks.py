@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,15 +11,18 @@ import pytest
 from optuna.pruners import BasePruner
 from stable_baselines3 import A2C, DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback, StopTrainingOnRewardThreshold
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnvWrapper, VecMonitor
 
+from sb3_hpo import callbacks
 from sb3_hpo.callbacks import InterruptionCallback, TrialEvalCallback
 from tests.tasks import Faulty, cartpole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
 
 MODELS = {
     "dqn": (DQN, {"learning_starts": 40, "buffer_size": 1_000}),
@@ -232,6 +235,41 @@ def test_observation_of_an_evaluation_that_is_no_number_is_an_error(study: optun
     with pytest.raises(FloatingPointError, match="observations in the evaluation after 50 environment steps"):
         create_model().learn(320, callback=callback)
     assert study.trials[0].intermediate_values == {}
+
+
+class SameArray(VecEnvWrapper):
+    """Gives all its observations in one array."""
+
+    def reset(self) -> Any:
+        self._array = self.venv.reset()
+        return self._array
+
+    def step_wait(self) -> Any:
+        self._array[:], *rest = self.venv.step_wait()
+        return self._array, *rest
+
+
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")
+@pytest.mark.parametrize("wrap", [lambda env: env, SameArray])
+def test_observations_of_all_environments_of_an_evaluation_are_looked_at_at_every_step(
+    study: optuna.Study, wrap: Callable[[VecEnv], VecEnv]
+) -> None:
+    short = gym.wrappers.TimeLimit(gym.make("CartPole-v1").unwrapped, 3)
+    faulty = Faulty(gym.make("CartPole-v1"), "nan observation", 7)
+    env = wrap(VecMonitor(DummyVecEnv([lambda: short, lambda: faulty])))
+    callback = TrialEvalCallback(env, study.ask(), n_eval_episodes=2, eval_freq=50)
+    with pytest.raises(FloatingPointError, match="observations in the evaluation after 50 environment steps"):
+        create_model().learn(320, callback=callback)
+
+
+def test_observations_of_an_evaluation_are_looked_at_once_a_step(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(callbacks, "is_finite", lambda observations: looks.append(observations) is None)
+    callback = TrialEvalCallback(cartpole(4, 1), study.ask(), n_eval_episodes=4, eval_freq=50)
+    create_model().learn(50, callback=callback)
+    assert len(looks) == sum(max(lengths) for lengths in callback.evaluations_length)
 
 
 def test_best_model_is_saved(study: optuna.Study, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 import torch
@@ -13,19 +11,11 @@ from sb3_hpo.configuration import merge
 from sb3_hpo.finite import FiniteCallback, check_weights, is_finite, learn_finite
 from tests.tasks import FailingStep, FakeTask, Faulty, cartpole
 
-if TYPE_CHECKING:
-    from stable_baselines3.common.base_class import BaseAlgorithm
-
 MODELS = {
     "dqn": (DQN, {"learning_starts": 5, "buffer_size": 1_000}),
     "a2c": (A2C, {}),
     "ppo": (PPO, {"n_steps": 16, "batch_size": 16, "n_epochs": 1}),
 }
-
-
-def learn(model: BaseAlgorithm) -> None:
-    task = FakeTask(n_timesteps=100)
-    learn_finite(task.prepare(task.configuration), model, [])
 
 
 @pytest.mark.parametrize("algo", MODELS)
@@ -36,7 +26,7 @@ def test_training_ends_at_the_step_that_is_no_number(algo: str, fault: str, n_en
     env = cartpole(n_envs, 0, lambda env: Faulty(env, fault, 13))
     model = model_class("MlpPolicy", env, device="cpu", policy_kwargs={"net_arch": [4]}, seed=0, **kwargs)
     with pytest.raises(FloatingPointError, match=f"{fault.split()[1]}s at environment step {13 * n_envs}$"):
-        learn(model)
+        model.learn(100, callback=FiniteCallback())
 
 
 def test_the_last_observation_of_an_episode_is_looked_at() -> None:
@@ -59,7 +49,7 @@ def test_what_is_normalized_is_looked_at(fault: str, what: str) -> None:
     env = VecNormalize(cartpole(1, 0, lambda env: Faulty(env, fault, 13)))
     model = A2C("MlpPolicy", env, device="cpu", seed=0)
     with pytest.raises(FloatingPointError, match=f"NaN or infinite {what} at environment step 13"):
-        learn(model)
+        model.learn(100, callback=FiniteCallback())
 
 
 def test_what_is_finite_is_trained_to_the_end() -> None:

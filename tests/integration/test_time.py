@@ -19,4 +19,4 @@ def test_a_timeout_bounds_search_and_validation_together(tmp_path):
     assert "validation seeds not reached in time" in done.stdout
     # The search ends when its time is over; validation trains what the time is expected to be enough for.
     assert 15 <= result["seconds"] <= 33
-    assert seconds < 90  # start-up included, also where other tests run beside it
+    assert seconds < 50  # start-up included
