@@ -18,6 +18,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from stable_baselines3.common.buffers import NStepReplayBuffer
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.buffers import ReplayBuffer
     from stable_baselines3.common.vec_env import VecEnv
 
     from sb3_hpo.task import Training
@@ -121,19 +124,33 @@ def load_model(algorithm: type[BaseAlgorithm], folder: Path, env: VecEnv, seed: 
     :param env: new environments, wrapped as those of the model were
     :param seed: seed of the model's, and the environments', random numbers from now on
     """
-    model = algorithm.load(folder / _MODEL, env=env, device=device)
+    with warnings.catch_warnings():
+        # SB3 takes the buffer that it chose for returns of n steps for one of the user's.
+        warnings.filterwarnings("ignore", message=r"`n_steps=\d+` is ignored because a custom `replay_buffer_class`")
+        model = algorithm.load(folder / _MODEL, env=env, device=device)
     if isinstance(model, OffPolicyAlgorithm):
         with warnings.catch_warnings():
             # Hindsight replay cuts off the episode that a new one follows, as it must.
             warnings.filterwarnings("ignore", message="The last trajectory in the replay buffer will be truncated")
             with gzip.open(folder / _REPLAY_BUFFER, "rb") as packed, io.BufferedReader(packed) as file:
                 model.load_replay_buffer(file)
+        _cut_off_episodes(model.replay_buffer)
     normalize = model.get_vec_normalize_env()
     if normalize is not None:
         saved = VecNormalize.load(str(folder / _NORMALIZE), normalize.venv)
         normalize.obs_rms, normalize.ret_rms = saved.obs_rms, saved.ret_rms
     model.set_random_seed(seed)
     return model
+
+
+def _cut_off_episodes(buffer: ReplayBuffer | None) -> None:
+    """End the episodes that were under way, as a time limit does: returns of n steps must not run into the next ones.
+
+    Hindsight replay does so itself, and with returns of one step nothing runs anywhere.
+    """
+    if isinstance(buffer, NStepReplayBuffer) and buffer.size():
+        last = buffer.pos - 1
+        buffer.timeouts[last] = np.logical_or(buffer.timeouts[last], np.logical_not(buffer.dones[last]))
 
 
 def _size_of_buffer(model: BaseAlgorithm) -> int:

@@ -16,7 +16,11 @@ HER = "her"
 MLP_POLICY = "mlp_policy"
 """The policy's hidden layers can be chosen: it is neither linear nor all convolutions."""
 
+N_STEP_RETURNS = "n_step_returns"
+"""SB3 can learn from returns of several steps: from its own replay buffer of plain observations only."""
+
 _WITHOUT_HIDDEN_LAYERS = ("Cnn", "Linear")
+_OTHER_REPLAY = ("replay_buffer_class", "optimize_memory_usage")
 
 
 def configuration_features(configuration: Mapping[str, Any]) -> frozenset[str]:
@@ -27,4 +31,6 @@ def configuration_features(configuration: Mapping[str, Any]) -> frozenset[str]:
     policy = str(configuration.get("policy", "MlpPolicy")).rpartition(".")[2]
     if not policy.startswith(_WITHOUT_HIDDEN_LAYERS):
         features.add(MLP_POLICY)
+    if not (policy.startswith("MultiInput") or any(configuration.get(key) for key in _OTHER_REPLAY)):
+        features.add(N_STEP_RETURNS)
     return frozenset(features)

@@ -12,7 +12,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 from sb3_hpo.candidates import choose_candidates
 from sb3_hpo.configuration import merge
 from sb3_hpo.errors import UserError
-from sb3_hpo.features import HER, MLP_POLICY, configuration_features
+from sb3_hpo.features import HER, MLP_POLICY, N_STEP_RETURNS, configuration_features
 from sb3_hpo.objective import configuration_of
 from sb3_hpo.plugin.registration import convert, sample
 from sb3_hpo.search_space import Parameter, SameAs, SearchSpace
@@ -36,14 +36,18 @@ WINGED = SearchSpace(
 @pytest.mark.parametrize(
     ("configuration", "features"),
     [
-        ({}, {MLP_POLICY}),
-        ({"policy": "MlpPolicy"}, {MLP_POLICY}),
-        ({"policy": "MlpLstmPolicy"}, {MLP_POLICY}),
+        ({}, {MLP_POLICY, N_STEP_RETURNS}),
+        ({"policy": "MlpPolicy"}, {MLP_POLICY, N_STEP_RETURNS}),
+        ({"policy": "MlpLstmPolicy"}, {MLP_POLICY, N_STEP_RETURNS}),
+        ({"policy": "MultiInputPolicy"}, {MLP_POLICY}),
+        ({"replay_buffer_class": "somewhere.buffers.PrioritizedReplayBuffer"}, {MLP_POLICY}),
+        ({"optimize_memory_usage": True}, {MLP_POLICY}),
+        ({"optimize_memory_usage": False}, {MLP_POLICY, N_STEP_RETURNS}),
         ({"policy": "MultiInputPolicy", "replay_buffer_class": "HerReplayBuffer"}, {MLP_POLICY, HER}),
-        ({"policy": "CnnPolicy"}, set()),
-        ({"policy": "CnnLstmPolicy"}, set()),
-        ({"policy": "LinearPolicy"}, set()),
-        ({"policy": "somewhere.policies.LinearThing"}, set()),
+        ({"policy": "CnnPolicy"}, {N_STEP_RETURNS}),
+        ({"policy": "CnnLstmPolicy"}, {N_STEP_RETURNS}),
+        ({"policy": "LinearPolicy"}, {N_STEP_RETURNS}),
+        ({"policy": "somewhere.policies.LinearThing"}, {N_STEP_RETURNS}),
     ],
 )
 def test_features_show_in_the_configuration(configuration: dict[str, Any], features: set[str]) -> None:

@@ -15,12 +15,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError
-from sb3_hpo.features import MLP_POLICY
+from sb3_hpo.features import MLP_POLICY, N_STEP_RETURNS
 from sb3_hpo.search_space import Parameter, SearchSpace, get_argument, set_argument
 from sb3_hpo.spaces.dqn import SPACE
 from sb3_hpo.transforms import Named, OutsideSpaceError, Schedule
 
-DQN = SPACE.for_features(frozenset({MLP_POLICY}))
+DQN = SPACE.for_features(frozenset({MLP_POLICY, N_STEP_RETURNS}))
 ZOO_DQN = Path(importlib.util.find_spec("rl_zoo3").origin).parent / "hyperparams" / "dqn.yml"
 
 
@@ -74,6 +74,7 @@ def test_dqn_hyperparams_are_sb3_arguments() -> None:
         "gradient_steps": 8,
         "buffer_size": 1_000_000,
         "learning_starts": 100,
+        "n_steps": 1,
         "exploration_final_eps": 0.05,
         "exploration_fraction": 0.1,
         "target_update_interval": 10_000,
@@ -85,7 +86,7 @@ def test_configuration_of_the_zoo_for_cartpole_comes_back_unchanged() -> None:
     entry = from_zoo(yaml.safe_load(ZOO_DQN.read_text())["CartPole-v1"])
     back = DQN.to_hyperparams(DQN.to_params(entry))
     tuned = {key: value for key, value in entry.items() if key not in ("policy", "n_timesteps")}
-    assert back == {**tuned, "policy_kwargs": {"net_arch": [256, 256], "activation_fn": "nn.ReLU"}}
+    assert back == {**tuned, "n_steps": 1, "policy_kwargs": {"net_arch": [256, 256], "activation_fn": "nn.ReLU"}}
 
 
 def test_dqn_defaults_are_those_of_sb3() -> None:

@@ -15,7 +15,7 @@ from stable_baselines3.common.noise import NormalActionNoise, OrnsteinUhlenbeckA
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
 from sb3_hpo.configuration import merge
-from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY
+from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY, N_STEP_RETURNS
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin.experiment import HpoExperimentManager
 
@@ -39,6 +39,8 @@ def sample(
         features.add(BOX_ACTIONS)
     if additional_args.get("using_her_replay_buffer"):
         features.add(HER)
+    else:
+        features.add(N_STEP_RETURNS)
     kwargs = convert(algo, get_algorithm(algo).search_space.for_features(frozenset(features)).suggest(trial))
     if "noise_type" in kwargs:
         noise = {"normal": NormalActionNoise, "ornstein-uhlenbeck": OrnsteinUhlenbeckActionNoise}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sb3_hpo.features import HER
+from sb3_hpo.features import HER, N_STEP_RETURNS
 from sb3_hpo.search_space import Parameter
 from sb3_hpo.spaces import common
 from sb3_hpo.transforms import FractionOf, PowerOfTwo, ZeroAt
@@ -105,6 +105,19 @@ def epsilon_greedy(final_eps_default: float, fraction_default: float, fraction_l
     )
 
 
+def n_step_returns() -> Parameter:
+    """How many rewards a target adds up before it takes the target network's word for the rest."""
+    return Parameter(
+        "n_steps",
+        IntDistribution(1, 10, log=True),
+        argument="n_steps",
+        default=1,
+        source="SB3's default is 1; Rainbow (https://arxiv.org/abs/1710.02298) takes 3 and finds 5 worse on Atari, "
+        "Sutton and Barto (2018, figure 7.2) find 2 to 8 best on short chains; the zoo does not sample it",
+        requires=frozenset({N_STEP_RETURNS}),
+    )
+
+
 def q_networks() -> tuple[Parameter, Parameter]:
     """The Q-network of DQN and its variants, and its activation function."""
     network = common.net_arch(NETWORKS, default=[64, 64], source="the zoo samples it so")
@@ -127,6 +140,7 @@ def q_learning(learning_rate: float) -> tuple[Parameter, ...]:
             source="the zoo samples 2**2 to 2**11; it trains with 32 to 128, and a gradient step's cost grows with it",
         ),
         *replay(2, 8, 4, source="the zoo samples 1 to 10, but trains MountainCar with 16 and CartPole with 256"),
+        n_step_returns(),
     )
 
 

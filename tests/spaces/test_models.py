@@ -20,7 +20,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
 from sb3_hpo.configuration import from_zoo, merge
-from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY
+from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY, N_STEP_RETURNS
 from sb3_hpo.objective import configuration_of
 from sb3_hpo.plugin.task import ZooTask
 
@@ -57,6 +57,9 @@ WITH_HER = {
 }
 
 
+FRUGAL = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}}
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """An algorithm on an environment.
@@ -68,7 +71,7 @@ class Case:
     algo: str
     env_id: str
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    features: frozenset[str] = frozenset({MLP_POLICY})
+    features: frozenset[str] = frozenset({MLP_POLICY, N_STEP_RETURNS})
 
     def __str__(self) -> str:
         return f"{self.algo}-{self.env_id.rpartition('/')[2]}"
@@ -76,12 +79,12 @@ class Case:
 
 # Three environments: rollouts are then no powers of two.
 THREE = {"n_envs": 3}
-CONTINUOUS = frozenset({MLP_POLICY, BOX_ACTIONS})
+CONTINUOUS = frozenset({MLP_POLICY, N_STEP_RETURNS, BOX_ACTIONS})
 CASES = [
     Case("a2c", CARTPOLE, THREE),
     Case("a2c", PENDULUM, THREE, CONTINUOUS),
     Case("ars", PENDULUM, {}, CONTINUOUS),
-    Case("ars", CARTPOLE, {"policy": "LinearPolicy", "policy_kwargs": {}}, frozenset()),
+    Case("ars", CARTPOLE, {"policy": "LinearPolicy", "policy_kwargs": {}}, frozenset({N_STEP_RETURNS})),
     Case("crossq", PENDULUM, {}, CONTINUOUS),
     Case("ddpg", PENDULUM, {}, CONTINUOUS),
     Case("dqn", CARTPOLE, THREE),
@@ -99,7 +102,10 @@ CASES = [
 ]
 HER_CASES = [
     *(Case(algo, GOAL, WITH_HER, frozenset({MLP_POLICY, HER})) for algo in ("dqn", "qrdqn")),
-    *(Case(algo, CONTINUOUS_GOAL, WITH_HER, CONTINUOUS | {HER}) for algo in ("ddpg", "sac", "td3", "tqc")),
+    *(
+        Case(algo, CONTINUOUS_GOAL, WITH_HER, (CONTINUOUS - {N_STEP_RETURNS}) | {HER})
+        for algo in ("ddpg", "sac", "td3", "tqc")
+    ),
 ]
 
 
@@ -260,3 +266,20 @@ def test_sampled_no_noise_is_no_noise_whatever_the_base_has(algo: str, make_task
         kinds[None if noise is None else type(noise).__name__] += 1
         assert ("noise_type" in configuration) == ("noise_std" in configuration) == (noise is not None)
     assert all(kinds.values())
+
+
+@pytest.mark.parametrize("algo", ["dqn", "qrdqn"])
+def test_n_step_returns_are_learned_from_as_sampled(algo: str, make_task: MakeTask) -> None:
+    task = make_task(Case(algo, CARTPOLE))
+    seen = set()
+    for configuration in sampled(task, 20):
+        model = build(task, configuration)
+        seen.add(getattr(model.replay_buffer, "n_steps", 1))
+        assert getattr(model.replay_buffer, "n_steps", 1) == model.n_steps == configuration["n_steps"]
+    assert len(seen) > 3
+
+
+@pytest.mark.parametrize("change", [FRUGAL, WITH_HER])
+def test_where_sb3_has_no_n_step_returns_they_are_not_sampled(change: Mapping[str, Any], make_task: MakeTask) -> None:
+    task = make_task(Case("dqn", GOAL, change) if "policy" in change else Case("dqn", CARTPOLE, change))
+    assert all("n_steps" not in configuration for configuration in sampled(task, 3))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
-from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY
+from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY, N_STEP_RETURNS
 from sb3_hpo.search_space import Parameter, SameAs, SearchSpace, get_argument
 from sb3_hpo.testing import SearchSpaceTestCase, assert_there_and_back
 
@@ -112,7 +112,8 @@ def value_of(parameter: Parameter) -> st.SearchStrategy[Any]:
 @pytest.mark.parametrize("algo", ALGORITHMS)
 @given(data=st.data())
 def test_any_params_go_there_and_back(algo: str, data: st.DataObject) -> None:
-    space = space_of(algo).for_features(data.draw(st.frozensets(st.sampled_from([BOX_ACTIONS, HER, MLP_POLICY]))))
+    features = data.draw(st.frozensets(st.sampled_from([BOX_ACTIONS, HER, MLP_POLICY, N_STEP_RETURNS])))
+    space = space_of(algo).for_features(features)
     params: dict[str, Any] = {}
     for parameter in space:
         if parameter.applies(params):
