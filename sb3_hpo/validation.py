@@ -63,7 +63,7 @@ def validate(
     :param seeds: validation seeds: they judge the chosen finalist and the default
     :param n_episodes: deterministic episodes that judge one trained agent
     :param on_run: called after every training with its candidate and score
-    :param selection_seeds: seeds that choose among the finalists, after the tuning seeds; they get the share of$
+    :param selection_seeds: seeds that choose among the finalists, after the tuning seeds; they get the share of
         the time that is theirs. Without either the first finalist is chosen
     :param train: what trains; :func:`train_and_evaluate` unless a benchmark puts a table of scores in its place
     :param on_failure: called after a training that failed with its candidate and the reason
