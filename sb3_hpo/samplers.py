@@ -23,6 +23,7 @@ from optuna.samplers import BaseSampler
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
 from sb3_hpo.grid import DEFAULT_POINTS, Grid, GridSampler, grid_of, grid_of_everything, is_exhausted
+from sb3_hpo.near_default import NearDefault
 from sb3_hpo.new_params import NewParams
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ class SamplingContext:
     :param seed: seed of what this process draws, other than that of every other process and command on the study
     :param study_seed: the same for everyone who works on the study: of a sequence that they share
     :param n_startup_trials: trials before a sampler that learns starts to learn from them
+    :param default: params of the configuration that is tuned from; None if it lies outside the space
     """
 
     space: SearchSpace
     seed: int
     study_seed: int
     n_startup_trials: int
+    default: Mapping[str, Any] | None = None
 
 
 def sampler_names() -> list[str]:
@@ -157,6 +160,9 @@ def _brute_force(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSam
 
 def _tpe(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
     sampler = _build("tpe", optuna.samplers.TPESampler, context, kwargs)
+    if context.default is not None:
+        n_startup_trials = kwargs.get("n_startup_trials", context.n_startup_trials)
+        sampler = NearDefault(sampler, context.default, n_startup_trials, context.seed)
     return NewParams(sampler, context.space, context.seed)
 
 

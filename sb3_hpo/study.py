@@ -16,7 +16,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sb3_hpo._version import __version__
-from sb3_hpo.configuration import to_zoo
+from sb3_hpo.configuration import from_zoo, to_zoo
 from sb3_hpo.errors import UserError
 from sb3_hpo.pruners import PruningScale, compares_seeds, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
@@ -261,7 +261,7 @@ def set_up(study: optuna.Study, description: StudyDescription, space: SearchSpac
 
     :raises UserError: if one of them cannot work
     """
-    make = functools.partial(_sampler, settings, space, description.seed)
+    make = functools.partial(_sampler, settings, space, description)
     make(0)
     study.sampler = SeededByTrial(make)
     study.pruner = create_pruner(
@@ -291,14 +291,23 @@ def _has_begun(study: optuna.Study) -> bool:
     return any(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
 
 
-def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, number: int) -> BaseSampler:
+def _sampler(settings: TuningSettings, space: SearchSpace, description: StudyDescription, number: int) -> BaseSampler:
     context = SamplingContext(
         space,
         seed=sampler_seed(settings.seed, number),
-        study_seed=sampler_seed(study_seed, 0),
+        study_seed=sampler_seed(description.seed, 0),
         n_startup_trials=settings.n_startup_trials,
+        default=_default_params(space, description),
     )
     return create_sampler(settings.sampler, context, settings.sampler_kwargs)
+
+
+def _default_params(space: SearchSpace, description: StudyDescription) -> dict[str, Plain] | None:
+    """The params of the configuration tuned from; None where the space does not have it."""
+    try:
+        return space.to_params(from_zoo(description.configuration))
+    except OutsideSpaceError:
+        return None
 
 
 def _step(settings: TuningSettings) -> str:

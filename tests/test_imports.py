@@ -99,6 +99,7 @@ LAYERS = [
     "objective",
     "training_seconds",
     "grid",
+    "near_default",
     "new_params",
     "samplers",
     "seeded_sampler",

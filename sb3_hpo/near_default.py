@@ -1,0 +1,80 @@
+"""A sampler that, before it learns, looks around the configuration that is tuned from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+SHARE = 0.5
+"""Share of the startup trials that are drawn around the default; the others are drawn from the whole space."""
+KEPT = 0.7
+"""Probability with which such a trial keeps a parameter of the default."""
+
+
+class NearDefault(BaseSampler):
+    """Draws a share of the startup trials with most of their params those of the default, then leaves it to a sampler.
+
+    A configuration that people train with is no point like any other: much of what is good lies around it, and of a
+    space of a dozen parameters a few dozen random points see little. That a search should begin with what is known,
+    and not with it alone, is the idea of BOPrO (Souza et al., https://arxiv.org/abs/2006.14608) and of PriorBand
+    (Mallik et al., https://arxiv.org/abs/2306.12370), which samples around the user's configuration, at random, and
+    around the best found. Here the sampler's own model does the last of these.
+
+    :param sampler: what learns
+    :param default: params of the configuration that is tuned from
+    :param n_startup_trials: trials, complete or pruned, before the sampler learns from them
+    :param seed: seed of what is kept
+    """
+
+    def __init__(self, sampler: BaseSampler, default: Mapping[str, Any], n_startup_trials: int, seed: int) -> None:
+        self.sampler = sampler
+        self._default = dict(default)
+        self._n_startup_trials = n_startup_trials
+        self._generator = np.random.default_rng(seed)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """As the sampler does."""
+        return self.sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """What is kept of the default, the other params being drawn one by one; or what the sampler draws."""
+        if self._is_starting(study) and self._generator.random() < SHARE:
+            return {name: value for name, value in self._default.items() if self._generator.random() < KEPT}
+        return self.sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """As the sampler does."""
+        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """As the sampler does."""
+        self.sampler.before_trial(study, trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """As the sampler does."""
+        self.sampler.after_trial(study, trial, state, values)
+
+    def reseed_rng(self) -> None:
+        """As the sampler does."""
+        self.sampler.reseed_rng()
+
+    def _is_starting(self, study: optuna.Study) -> bool:
+        """As Optuna's TPE counts its startup trials."""
+        ended = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
+        return len(ended) < self._n_startup_trials
