@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from sb3_hpo.intervals import difference_interval
-from sb3_hpo.scores import iqm
+from sb3_hpo.intervals import difference_interval, mean_difference_interval
+from sb3_hpo.scores import iqm, mean
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,6 +19,10 @@ MIN_SEEDS_FOR_A_VERDICT = 4
 """Of two equal configurations on three seeds each, one lies wholly above the other in one case of twenty."""
 
 
+MIN_SEEDS_FOR_MEANS = 5
+"""With four seeds each, means call one of two equal configurations better in up to 4.2 % of cases."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """How a configuration compares with another one.
@@ -26,36 +30,67 @@ class Comparison:
     :param difference: its interquartile mean less the other's
     :param ci95: 95 % stratified bootstrap interval of the difference; None with fewer than two seeds
     :param probability_of_improvement: that a run of it scores higher than a run of the other
-    :param verdict: ``better`` or ``worse`` where the interval lies wholly on one side of zero
+    :param verdict: ``better`` or ``worse`` where one of the two intervals lies wholly on one side of zero, and neither
+        difference points to the other side
+    :param mean_difference: its mean less the other's: here the runs that failed count
+    :param mean_ci95: 95 % stratified bootstrap interval of that difference; None with fewer than two seeds
     """
 
     difference: float
     ci95: tuple[float, float] | None
     probability_of_improvement: float
     verdict: Verdict
+    mean_difference: float | None = None
+    mean_ci95: tuple[float, float] | None = None
+
+    @property
+    def is_about_failures(self) -> bool:
+        """Whether it is the mean alone that distinguishes the two: one of them fails more often."""
+        return self.verdict != "not distinguishable" and self.ci95 is not None and _sign(self.ci95) == 0
 
 
 def compare(scores: npt.ArrayLike, others: npt.ArrayLike, generator: np.random.Generator) -> Comparison:
     """Compare a configuration with another one, neither of them chosen by these scores.
 
-    Where the two are equal, the verdict is ``better`` in 1 to 3 % of cases. Fewer than
-    :data:`MIN_SEEDS_FOR_A_VERDICT` seeds distinguish nothing.
+    The interquartile mean is what most trainings come to. Where one training in four fails it does not show that, and
+    where most end at a ceiling it sees no difference at all; whoever trains once would. So the means are compared, too:
+    a configuration that succeeds on 95 % of seeds is told from one that does on 60 % in 46 % of comparisons with ten
+    seeds each, by interquartile means alone in 15 %. Where the two are equal, the verdict is ``better`` in 0 to 4 % of
+    cases. Fewer than :data:`MIN_SEEDS_FOR_A_VERDICT` seeds distinguish nothing, and fewer than
+    :data:`MIN_SEEDS_FOR_MEANS` no means.
 
     :param scores: one score per seed, shape ``(n_seeds,)``
     :param others: one score per seed of the other configuration, shape ``(n_other_seeds,)``
     :param generator: where the draws of the bootstrap come from
     """
-    low, high = difference_interval(scores, others, generator)
-    verdict: Verdict = "not distinguishable"
+    interval = difference_interval(scores, others, generator)
+    mean_interval = mean_difference_interval(scores, others, generator)
+    difference = float(iqm(scores)) - float(iqm(others))
+    mean_difference = float(mean(scores)) - float(mean(others))
     n_seeds = min(np.size(scores), np.size(others))
+    verdict: Verdict = "not distinguishable"
     if n_seeds >= MIN_SEEDS_FOR_A_VERDICT:
-        verdict = "better" if low > 0.0 else "worse" if high < 0.0 else verdict
+        by_mean = _sign(mean_interval) if n_seeds >= MIN_SEEDS_FOR_MEANS else 0
+        verdict = _verdict((_sign(interval), by_mean), (difference, mean_difference))
     return Comparison(
-        difference=float(iqm(scores)) - float(iqm(others)),
-        ci95=(low, high) if n_seeds > 1 else None,
+        difference=difference,
+        ci95=interval if n_seeds > 1 else None,
         probability_of_improvement=probability_of_improvement(scores, others),
         verdict=verdict,
+        mean_difference=mean_difference,
+        mean_ci95=mean_interval if n_seeds > 1 else None,
     )
+
+
+def _sign(interval: tuple[float, float]) -> int:
+    """On which side of zero an interval lies; 0 if it contains it."""
+    return (interval[0] > 0.0) - (interval[1] < 0.0)
+
+
+def _verdict(signs: tuple[int, int], differences: tuple[float, float]) -> Verdict:
+    if 1 in signs and min(differences) >= 0.0:
+        return "better"
+    return "worse" if -1 in signs and max(differences) <= 0.0 else "not distinguishable"
 
 
 def probability_of_improvement(scores: npt.ArrayLike, others: npt.ArrayLike) -> float:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from sb3_hpo.scores import FloatArray, iqm
+from sb3_hpo.scores import FloatArray, iqm, mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
 N_RESAMPLES = 10_000
@@ -33,8 +36,8 @@ def bootstrap_interval(
     :return: lower and upper end, with the interquartile mean of the scores between them
     """
     values = _one_score_per_seed(scores)
-    resampled = _resampled_iqm(values, generator, n_resamples)
-    return _percentiles(resampled, float(iqm(values)), confidence, values.size - 1)
+    resampled = iqm(_resampled(values, generator, n_resamples))
+    return _percentiles(resampled, float(iqm(values)), tail_probability(confidence, values.size - 1))
 
 
 def difference_interval(
@@ -56,20 +59,55 @@ def difference_interval(
     :return: lower and upper end; swapping ``scores`` and ``others`` gives the same ends negated
     """
     values, other_values = _one_score_per_seed(scores), _one_score_per_seed(others)
-    if values.tolist() < other_values.tolist():
+    tail = tail_probability(confidence, values.size + other_values.size - 2)
+    return _difference(iqm, values, other_values, generator, n_resamples, tail)
+
+
+def mean_difference_interval(
+    scores: npt.ArrayLike,
+    others: npt.ArrayLike,
+    generator: np.random.Generator,
+    confidence: float = 0.95,
+    n_resamples: int = N_RESAMPLES,
+) -> tuple[float, float]:
+    """The same of the difference of two means, ``mean(scores) - mean(others)``, in which every failed run counts.
+
+    With both factors of Hesterberg's expanded percentile interval: see :func:`tail_probability`.
+
+    :param scores: one score per seed, shape ``(n_seeds,)``
+    :param others: one score per seed of the other configuration, shape ``(n_other_seeds,)``
+    :param generator: where the draws come from
+    :return: lower and upper end; swapping ``scores`` and ``others`` gives the same ends negated
+    """
+    values, other_values = _one_score_per_seed(scores), _one_score_per_seed(others)
+    n_fewest = min(values.size, other_values.size)
+    stretch = math.sqrt(n_fewest / (n_fewest - 1)) if n_fewest > 1 else 1.0
+    tail = tail_probability(confidence, values.size + other_values.size - 2, stretch)
+    return _difference(mean, values, other_values, generator, n_resamples, tail)
+
+
+def _difference(
+    statistic: Callable[[npt.ArrayLike], FloatArray],
+    values: FloatArray,
+    others: FloatArray,
+    generator: np.random.Generator,
+    n_resamples: int,
+    tail: float,
+) -> tuple[float, float]:
+    if values.tolist() < others.tolist():
         # The same draws whichever comes first, so that the answer is the same, too.
-        low, high = difference_interval(other_values, values, generator, confidence, n_resamples)
+        low, high = _difference(statistic, others, values, generator, n_resamples, tail)
         return -high, -low
-    resampled = _resampled_iqm(values, generator, n_resamples) - _resampled_iqm(other_values, generator, n_resamples)
-    estimate = float(iqm(values)) - float(iqm(other_values))
-    low, high = _percentiles(resampled, estimate, confidence, values.size + other_values.size - 2)
-    if np.array_equal(values, other_values):
+    first, second = (statistic(_resampled(scores, generator, n_resamples)) for scores in (values, others))
+    estimate = float(statistic(values)) - float(statistic(others))
+    low, high = _percentiles(first - second, estimate, tail)
+    if np.array_equal(values, others):
         # Neither comes first, so that neither end may be nearer.
         low, high = -max(-low, high), max(-low, high)
     return low, high
 
 
-def tail_probability(confidence: float, degrees_of_freedom: int) -> float:
+def tail_probability(confidence: float, degrees_of_freedom: int, stretch: float = 1.0) -> float:
     r"""Share of the resamples that lies beyond either end of an interval.
 
     For :math:`1 - 2\\alpha` confidence it is :math:`\\Phi(t_{\\alpha, \\nu})`: below :math:`\\alpha`, because a few
@@ -78,21 +116,19 @@ def tail_probability(confidence: float, degrees_of_freedom: int) -> float:
     second factor :math:`\\sqrt{n / (n - 1)}`, which is for the mean: with it, intervals of interquartile means
     contain the truth in 97 % of samples of ten.
 
-    :param degrees_of_freedom: :math:`\\nu`, the number of runs less one for each configuration
+    :param degrees_of_freedom: :math:`\\nu`, the number of runs less one for each configuration; one half without any
+    :param stretch: the second factor
     """
-    return float(ndtr(stdtrit(degrees_of_freedom, (1.0 - confidence) / 2.0)))
-
-
-def _resampled_iqm(values: FloatArray, generator: np.random.Generator, n_resamples: int) -> FloatArray:
-    return iqm(values[generator.integers(values.size, size=(n_resamples, values.size))])
-
-
-def _percentiles(
-    resampled: FloatArray, estimate: float, confidence: float, degrees_of_freedom: int
-) -> tuple[float, float]:
     if degrees_of_freedom == 0:
-        return estimate, estimate
-    tail = tail_probability(confidence, degrees_of_freedom)
+        return 0.5
+    return float(ndtr(stretch * stdtrit(degrees_of_freedom, (1.0 - confidence) / 2.0)))
+
+
+def _resampled(values: FloatArray, generator: np.random.Generator, n_resamples: int) -> FloatArray:
+    return values[generator.integers(values.size, size=(n_resamples, values.size))]
+
+
+def _percentiles(resampled: FloatArray, estimate: float, tail: float) -> tuple[float, float]:
     low, high = np.quantile(resampled, [tail, 1.0 - tail])
     return min(float(low), estimate), max(float(high), estimate)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.export import zoo_yaml
+from sb3_hpo.scores import mean
 from sb3_hpo.whole_files import write_whole
 from sb3_hpo.wording import count, interval_in_words, one_decimal
 
@@ -59,6 +60,13 @@ class TuningResult:
             f"of {name} scores higher than one of the default with a probability of "
             f"{comparison.probability_of_improvement:.2f}."
         )
+        if comparison.is_about_failures and comparison.mean_difference is not None:
+            less = "less" if comparison.verdict == "better" else "more"
+            numbers += (
+                f" It fails {less} often: its mean is {one_decimal(_mean(finalist))}, the default's "
+                f"{one_decimal(_mean(default))}, and the difference "
+                f"{_in_words(comparison.mean_difference, comparison.mean_ci95)}."
+            )
         if comparison.verdict == "better":
             return f"Better: {numbers}"
         if comparison.verdict == "worse":
@@ -104,7 +112,9 @@ class TuningResult:
             "text": self.verdict(),
             "trial": None if finalist is None else finalist.candidate.trial,
             "difference": None if comparison is None else comparison.difference,
-            "ci95": list(comparison.ci95) if comparison is not None and comparison.ci95 is not None else None,
+            "ci95": None if comparison is None else _as_list(comparison.ci95),
+            "mean_difference": None if comparison is None else comparison.mean_difference,
+            "mean_ci95": None if comparison is None else _as_list(comparison.mean_ci95),
             "probability_of_improvement": self.validation.probability_of_improvement,
         }
 
@@ -165,6 +175,14 @@ def _without_comparison(validation: Validation) -> str:
     )
 
 
+def _mean(validated: Validated) -> float:
+    return float(mean(validated.scores))
+
+
+def _as_list(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else list(interval)
+
+
 def _in_words(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None:
         raise TypeError("a candidate without scores has no interquartile mean")
@@ -185,6 +203,6 @@ def _scores_json(validated: Validated) -> dict[str, Any]:
     return {
         "scores": validated.scores,
         "iqm": validated.iqm,
-        "ci95": None if validated.ci95 is None else list(validated.ci95),
+        "ci95": _as_list(validated.ci95),
         "failure": validated.failure,
     }

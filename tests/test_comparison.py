@@ -25,6 +25,11 @@ def generator() -> np.random.Generator:
         ([500] * 10, [500] * 10, "not distinguishable"),
         ([500] * 10, [499] * 10, "better"),
         ([-1] * 4, [-2] * 4, "better"),
+        # One training in three fails, beside none: the middle half of both is at the ceiling.
+        ([500] * 10, [500] * 6 + [90, 60, 200, 120], "better"),
+        ([500] * 6 + [90, 60, 200, 120], [500] * 10, "worse"),
+        # The middle half says one thing, the mean another.
+        ([10] * 9 + [-5_000], [9] * 10, "not distinguishable"),
         # Three seeds are too few, whatever they say.
         ([900, 901, 902], [1, 2, 3], "not distinguishable"),
         ([900, 901, 902, 903], [1, 2, 3], "not distinguishable"),
@@ -43,6 +48,10 @@ def test_comparison_turned_round_says_the_opposite(scores: list[float], others: 
     assert (back.ci95 is None) == (there.ci95 is None) == (min(len(scores), len(others)) < 2)
     if there.ci95 is not None:
         assert back.ci95 == (-there.ci95[1], -there.ci95[0])
+    assert (back.mean_difference, back.is_about_failures) == (-there.mean_difference, there.is_about_failures)
+    if there.mean_ci95 is not None:
+        assert back.mean_ci95 == (-there.mean_ci95[1], -there.mean_ci95[0])
+        assert there.mean_ci95[0] <= there.mean_difference <= there.mean_ci95[1]
     assert back.probability_of_improvement == pytest.approx(1.0 - there.probability_of_improvement)
 
 
@@ -69,3 +78,25 @@ def test_equal_configurations_are_seldom_called_better(n: int) -> None:
     verdicts = [compare(draws.normal(size=n), draws.normal(size=n), draws).verdict for _ in range(150)]
     assert verdicts.count("better") <= 10
     assert verdicts.count("worse") <= 10
+
+
+def succeeding(share: float, n: int, draws: np.random.Generator) -> np.ndarray:
+    """Scores of trainings that end at a ceiling or fail."""
+    return np.where(draws.random(n) < share, 500.0, draws.uniform(40.0, 420.0, n))
+
+
+@pytest.mark.parametrize("n", [4, 10])
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_equally_many_failures_are_seldom_called_better(n: int, share: float) -> None:
+    draws = np.random.default_rng(6)
+    verdicts = [compare(succeeding(share, n, draws), succeeding(share, n, draws), draws).verdict for _ in range(150)]
+    assert verdicts.count("better") <= 10
+    assert verdicts.count("worse") <= 10
+
+
+def test_fewer_failures_are_seen_although_the_middle_half_is_the_same() -> None:
+    draws = np.random.default_rng(7)
+    found = [compare(succeeding(0.95, 10, draws), succeeding(0.6, 10, draws), draws) for _ in range(100)]
+    better = [comparison for comparison in found if comparison.verdict == "better"]
+    assert len(better) > 35
+    assert sum(comparison.is_about_failures for comparison in better) > len(better) / 2

@@ -67,6 +67,11 @@ ONE_SEED = create_result(
     seeds=[4],
     comparison=Comparison(50.0, None, 1.0, "not distinguishable"),
 )
+FAILS_LESS = create_result(
+    validated(100),
+    default(50),
+    comparison=Comparison(50.0, (0.0, 52.0), 1.0, "better", 45.0, (9.0, 60.0)),
+)
 NOT_VALIDATED = create_result(validated(None), default(None), seeds=[])
 NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
 ONLY_DEFAULT = create_result(default(50))
@@ -90,6 +95,13 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "Better: on 4 fresh seeds trial 3 has an IQM of 100.0 (95 % interval 99.0 to 101.0), the default one of "
             "50.0 (95 % interval 49.0 to 51.0); the difference is 50.0 (95 % interval 48.0 to 52.0), and a training "
             "of trial 3 scores higher than one of the default with a probability of 1.00.",
+        ),
+        (
+            FAILS_LESS,
+            "Better: on 4 fresh seeds trial 3 has an IQM of 100.0 (95 % interval 99.0 to 101.0), the default one of "
+            "50.0 (95 % interval 49.0 to 51.0); the difference is 50.0 (95 % interval 0.0 to 52.0), and a training "
+            "of trial 3 scores higher than one of the default with a probability of 1.00. It fails less often: its "
+            "mean is 100.0, the default's 50.0, and the difference 45.0 (95 % interval 9.0 to 60.0).",
         ),
         (
             NOT_CLEAR,
@@ -135,6 +147,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
     ],
     ids=[
         "better",
+        "fails less",
         "not clear",
         "worse",
         "one seed",
@@ -196,6 +209,8 @@ def test_json_has_the_documented_content() -> None:
         "trial": 3,
         "difference": 50.0,
         "ci95": [48.0, 52.0],
+        "mean_difference": None,
+        "mean_ci95": None,
         "probability_of_improvement": 1.0,
     }
     assert json.loads(json.dumps(content)) == content
