@@ -69,32 +69,61 @@ class TrialCost(BaseCallback):
 def median_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float | None:
     """Median of the seconds that configurations take to an evaluation; None where too few have been trained.
 
-    Each configuration counts once, and one that was given up before as what it would have taken at its pace: those that
-    come far are what the search has settled on, and where that is costly they would raise the bar for each other.
+    Each configuration counts once, and one that was given up before as what it would have taken: those that come far
+    are what the search has settled on, and where that is costly they would raise the bar for each other.
 
     :param trials: all trials of a study; those that are finished count, the latest :data:`MAX_TRAININGS`
     :param n_evaluations: the evaluation, from 1
     """
-    seconds = list(itertools.islice(_seconds(trials, n_evaluations), MAX_TRAININGS))
-    return statistics.median(seconds) if len(seconds) >= MIN_TRAININGS else None
+    of_configurations = list(itertools.islice(_trainings(trials), MAX_TRAININGS))
+    if len(of_configurations) < MIN_TRAININGS:
+        return None
+    growth = _Growth([seconds_at for trainings in of_configurations for seconds_at in trainings], n_evaluations)
+    return statistics.median(statistics.fmean(map(growth.seconds, trainings)) for trainings in of_configurations)
 
 
-def _seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> Iterator[float]:
+def _trainings(trials: Sequence[FrozenTrial]) -> Iterator[list[list[float]]]:
+    """Of each configuration, the latest first, the seconds at the evaluations of each of its trainings."""
     seen: set[tuple[tuple[str, Any], ...]] = set()
     for trial in reversed(trials):
         runs: list[dict[str, Any]] = trial.user_attrs.get(RUNS, [])
-        paces = [_seconds_to(run.get(SECONDS_AT, []), n_evaluations) for run in runs]
-        known = [pace for pace in paces if pace is not None]
+        known = [run[SECONDS_AT] for run in runs if run.get(SECONDS_AT)]
         key = tuple(trial.params.items())
         if known and key not in seen:
             seen.add(key)
-            yield statistics.fmean(known)
+            yield known
 
 
-def _seconds_to(seconds_at: Sequence[float], n_evaluations: int) -> float | None:
-    """Seconds of a training to an evaluation, at its pace if it did not come so far; None where it had none."""
-    if not seconds_at:
-        return None
-    if len(seconds_at) >= n_evaluations:
-        return seconds_at[n_evaluations - 1]
-    return seconds_at[-1] * n_evaluations / len(seconds_at)
+class _Growth:
+    """What trainings take to an evaluation, those that did not come so far by how it grew for those that did.
+
+    Not by their pace: the first steps of an off-policy training learn nothing, and cost a fraction of the later ones.
+
+    :param trainings: of each the seconds at its evaluations
+    :param n_evaluations: the evaluation, from 1
+    """
+
+    def __init__(self, trainings: Sequence[Sequence[float]], n_evaluations: int) -> None:
+        self._trainings = trainings
+        self._n_evaluations = n_evaluations
+        self._factors: dict[int, float] = {}
+
+    def seconds(self, seconds_at: Sequence[float]) -> float:
+        """What a training takes, or would take."""
+        n_done = len(seconds_at)
+        if n_done >= self._n_evaluations:
+            return seconds_at[self._n_evaluations - 1]
+        if n_done not in self._factors:
+            self._factors[n_done] = self._factor(n_done)
+        return seconds_at[-1] * self._factors[n_done]
+
+    def _factor(self, n_done: int) -> float:
+        """How many times as long as to one evaluation it takes to the one; at their pace where none came so far."""
+        furthest = min(self._n_evaluations, max(map(len, self._trainings)))
+        ratios = [
+            seconds_at[furthest - 1] / seconds_at[n_done - 1]
+            for seconds_at in self._trainings
+            if len(seconds_at) >= furthest and seconds_at[n_done - 1] > 0.0
+        ]
+        known = statistics.median(ratios) if ratios else furthest / n_done
+        return known * self._n_evaluations / furthest

@@ -35,11 +35,22 @@ def trial(*seconds_at: float, x: float | None = None) -> FrozenTrial:
     return create_trial(state=TrialState.PRUNED, params=params, distributions={"x": X}, user_attrs=attrs)
 
 
-def test_median_is_of_all_configurations_each_at_its_pace() -> None:
+def test_median_is_of_all_configurations_each_as_the_others_grew() -> None:
     trials = [trial(9.0, 99.0), *(trial(1.0, seconds) for seconds in (3.0, 5.0, 4.0, 8.0)), trial(2.0), trial()]
     assert median_seconds(trials, 1) == 1.0
-    assert median_seconds(trials, 2) == 4.5  # 99, 3, 5, 4, 8, and 4 for the one that stopped after 2 seconds.
+    # 99, 3, 5, 4, 8, and 10 for the one that stopped after 2 seconds: the others grew 5 times, in the median.
+    assert median_seconds(trials, 2) == 6.5
+    # None came as far: twice as many evaluations are twice the seconds.
+    assert median_seconds(trials, 4) == 13.0
     assert median_seconds(trials[2:], 1) is None
+
+
+def test_cheap_first_steps_do_not_make_the_later_ones_cheap() -> None:
+    """An off-policy training learns nothing in its first steps."""
+    stopped = [trial(2.0) for _ in range(9)]
+    went_on = [trial(2.0, 8.0, 14.0), trial(2.0, 7.0)]
+    assert median_seconds([*stopped, *went_on], 2) == 7.5
+    assert median_seconds([*stopped, *went_on], 3) == 14.0
 
 
 def test_what_the_search_has_settled_on_does_not_raise_the_bar() -> None:

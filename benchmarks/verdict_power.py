@@ -1,0 +1,116 @@
+"""How often the verdict sees a difference, and how often it sees one where there is none.
+
+``python benchmarks/verdict_power.py --seed 0 --repetitions 1000 --workers 2 --json results.json``
+draws the scores of two configurations many times and compares them with the project's own ``compare``. Where the two
+are equal, "better" is wrong; where they are not, it is what a user waits for. What interquartile means alone would say
+stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sb3_hpo._version import __version__
+from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT, compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sb3_hpo.scores import FloatArray
+
+N_SEEDS = (4, 5, 7, 10, 20)
+CEILING = 500.0
+FAILED = (40.0, 420.0)
+"""Mean returns of trainings of DQN on CartPole that do not end at the ceiling, drawn evenly."""
+
+
+def succeeding(share: float) -> Callable[[np.random.Generator, int], FloatArray]:
+    """Scores of trainings that end at a ceiling, a share of them, or fail."""
+
+    def draw(generator: np.random.Generator, n: int) -> FloatArray:
+        return np.where(generator.random(n) < share, CEILING, generator.uniform(*FAILED, n))
+
+    return draw
+
+
+EQUAL: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
+    "normal": lambda generator, n: generator.normal(size=n),
+    "heavy tails (Student's t, 3)": lambda generator, n: generator.standard_t(3, size=n),
+    "skewed to low scores (gamma)": lambda generator, n: -generator.gamma(1.0, size=n),
+    "skewed to high scores (log-normal)": lambda generator, n: generator.lognormal(size=n),
+    "90 % succeed": succeeding(0.9),
+    "80 % succeed": succeeding(0.8),
+    "70 % succeed": succeeding(0.7),
+    "50 % succeed": succeeding(0.5),
+}
+DIFFERENT = ((0.95, 0.5), (0.95, 0.6), (0.97, 0.7), (1.0, 0.8))
+"""Shares of the trainings that succeed, of the better configuration and of the other one."""
+
+
+def better(seed: int, n_repetitions: int, pair: tuple[str, str] | tuple[float, float], n: int) -> dict[str, float]:
+    """Share of comparisons with ``n`` seeds each that end in "better"; by the verdict, and by interquartile means."""
+    generator = np.random.default_rng([seed, n, *(round(1_000 * share) for share in pair if isinstance(share, float))])
+    first, second = (succeeding(name) if isinstance(name, float) else EQUAL[name] for name in pair)
+    by_verdict = by_iqm = 0
+    for _ in range(n_repetitions):
+        comparison = compare(first(generator, n), second(generator, n), generator)
+        by_verdict += comparison.verdict == "better"
+        by_iqm += n >= MIN_SEEDS_FOR_A_VERDICT and comparison.ci95 is not None and comparison.ci95[0] > 0.0
+    return {"verdict": by_verdict / n_repetitions, "iqm": by_iqm / n_repetitions}
+
+
+def run(seed: int, n_repetitions: int, n_workers: int) -> dict[str, dict[str, dict[str, float]]]:
+    """All numbers: for each pair of configurations and number of seeds."""
+    pairs = {name: (name, name) for name in EQUAL} | {_name(*shares): shares for shares in DIFFERENT}
+    with ProcessPoolExecutor(n_workers) as pool:
+        found = {
+            name: {n: pool.submit(better, seed, n_repetitions, pair, n) for n in N_SEEDS}
+            for name, pair in pairs.items()
+        }
+        return {name: {str(n): of.result() for n, of in by_n.items()} for name, by_n in found.items()}
+
+
+def as_markdown(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """A table, interquartile means alone in brackets."""
+    lines = [f"| scores | {' | '.join(f'{n} seeds' for n in N_SEEDS)} |", f"|---|{'---|' * len(N_SEEDS)}"]
+    for name, by_n in results.items():
+        cells = [f"{100 * by_n[str(n)]['verdict']:.1f}% ({100 * by_n[str(n)]['iqm']:.1f}%)" for n in N_SEEDS]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _name(share: float, other: float) -> str:
+    return f"{100 * share:.0f} % succeed, of the other {100 * other:.0f} %"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repetitions", type=int, default=1_000)
+    parser.add_argument("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    args = parser.parse_args()
+    results = run(args.seed, args.repetitions, args.workers)
+    print(as_markdown(results))
+    if args.json:
+        versions = {"sb3-hpo": __version__, "python": platform.python_version(), "numpy": np.__version__}
+        content = {
+            "command": " ".join(sys.argv),
+            "repetitions": args.repetitions,
+            "versions": versions,
+            "better": results,
+        }
+        args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
