@@ -125,10 +125,7 @@ class StudyDescription:
         ):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
-                raise UserError(
-                    f"study {study_name!r} has {name} {mine!r}, this command asks for {theirs!r}: "
-                    "give the same, or another --study-name"
-                )
+                raise _other(study_name, name, mine, theirs)
         if len(self.tuning_seeds) != len(other.tuning_seeds):
             raise UserError(
                 f"study {study_name!r} trains each trial on n_seeds {len(self.tuning_seeds)}, this command asks for "
@@ -328,11 +325,25 @@ def new_study_name(task: Task) -> str:
     return f"{task.algo}_{task.env_id.replace('/', '-')}_{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def stored_space(storage: BaseStorage, study_name: str | None) -> dict[str, Any] | None:
-    """The search space of a study to go on with, as the content of a search-space file; None for a new study."""
+def stored_space(storage: BaseStorage, study_name: str | None, algo: str) -> dict[str, Any] | None:
+    """The search space of a study to go on with, as the content of a search-space file; None for a new study.
+
+    :param algo: the algorithm that is to be tuned
+    :raises UserError: if the study tunes another one
+    """
     if study_name is None or study_name not in study_names(storage):
         return None
-    return read_description(optuna.load_study(study_name=study_name, storage=storage), study_name).search_space
+    description = read_description(optuna.load_study(study_name=study_name, storage=storage), study_name)
+    if description.algo != algo:
+        raise _other(study_name, "algo", description.algo, algo)
+    return description.search_space
+
+
+def _other(study_name: str, name: str, has: object, asked: object) -> UserError:
+    return UserError(
+        f"study {study_name!r} has {name} {has!r}, this command asks for {asked!r}: "
+        "give the same, or another --study-name"
+    )
 
 
 def storable(space: SearchSpace) -> dict[str, Any] | None:

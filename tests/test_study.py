@@ -12,7 +12,7 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import open_storage
-from sb3_hpo.study import describe, new_study_name, open_study, stored_choices
+from sb3_hpo.study import describe, new_study_name, open_study, stored_choices, stored_space
 from tests.tasks import SPACE, FakeTask
 
 if TYPE_CHECKING:
@@ -122,6 +122,15 @@ def test_study_of_another_algorithm_or_environment_is_refused(storage: BaseStora
     setattr(task, attribute, value)
     with pytest.raises(UserError, match=f"this command asks for '{value}'"):
         open_(storage, task)
+
+
+def test_space_of_a_study_of_another_algorithm_is_not_taken_over(storage: BaseStorage) -> None:
+    open_(storage)
+    space = stored_space(storage, "s", "a2c")
+    assert space is not None
+    assert stored_space(storage, "new", "ppo") is None
+    with pytest.raises(UserError, match="study 's' has algo 'a2c', this command asks for 'ppo': give the same, or"):
+        stored_space(storage, "s", "ppo")
 
 
 def test_configuration_that_loses_an_argument_is_refused(storage: BaseStorage) -> None:

@@ -68,7 +68,7 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     experiment.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])
     configuration["n_timesteps"] = experiment.n_timesteps
     if space is None:
-        space, origin = stored_space(storage, settings.study_name), f"study {settings.study_name!r}"
+        space, origin = stored_space(storage, settings.study_name, task.algo), f"study {settings.study_name!r}"
         if space == storable(algorithm.search_space.for_features(task.features)):
             space = None
     search_space = algorithm.search_space

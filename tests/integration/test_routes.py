@@ -42,7 +42,7 @@ def test_the_zoos_own_command_samples_what_sb3_hpo_tune_samples(tuned, tmp_path,
     options = ["-params", "hpo:dict(n_validation_seeds=0, pruner='none')"]
     done = run([*zoo, *SHORT, "-optimize", *PLUGIN, *BUDGET, *options], tmp_path)
     assert sampled_params(tmp_path) == sampled_params(tuned)
-    assert "search space dqn (13 parameters), sampler tpe, pruner none" in done.stdout
+    assert "search space dqn (14 parameters), sampler tpe, pruner none" in done.stdout
 
 
 def test_the_result_is_complete(tuned):
