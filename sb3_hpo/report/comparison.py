@@ -24,7 +24,7 @@ _READING = (
     "diamond is the interquartile mean (IQM) of a row, the line through it its 95 % interval. Rows whose intervals lie "
     "apart differ; where they overlap, the verdict above says whether the difference is clear of zero."
 )
-_OF_SELECTION = " Hollow-looking pale points are of the seeds that chose among the finalists: they judge nothing."
+_OF_SELECTION = " Pale points are of the seeds that chose among the finalists: they judge nothing."
 
 
 def comparison_section(data: StudyData) -> Section:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sb3_hpo.report.charts import Axis, Chart, Series
 from sb3_hpo.report.outcomes import COLOURS, CUT_SHORT, VALIDATION
 from sb3_hpo.report.pictures import Picture, Section
-from sb3_hpo.wording import count, duration
+from sb3_hpo.wording import count, time_spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,7 +70,7 @@ def costs_section(data: StudyData) -> Section:
     if not seconds:
         return Section("costs", _TITLE, [Picture("costs_time", "", "No trial has run yet.", None)])
     pictures = [
-        Picture("costs_time", "Time", _TIME_READING, _chart(seconds, COLOURS, "worker time", duration, _time_unit)),
+        Picture("costs_time", "Time", _TIME_READING, _chart(seconds, COLOURS, "worker time", time_spent, _time_unit)),
         Picture("costs_steps", "Environment steps", _NO_STEPS, None)
         if not n_timesteps
         else Picture(
@@ -82,7 +82,7 @@ def costs_section(data: StudyData) -> Section:
     ]
     if parts:
         colours = dict(zip(parts, _PARTS_COLOURS, strict=False))
-        chart = _chart(parts, colours, "time in trainings", duration, _time_unit)
+        chart = _chart(parts, colours, "time in trainings", time_spent, _time_unit)
         pictures.append(Picture("costs_parts", "Inside the trainings", _PARTS_READING, chart))
     return Section("costs", _TITLE, pictures, _in_words(data, seconds, n_timesteps))
 
@@ -133,7 +133,7 @@ def _time_unit(longest: float) -> tuple[float, str]:
 
 
 def _in_words(data: StudyData, seconds: Mapping[str, float], n_timesteps: Mapping[str, float]) -> list[str]:
-    spent = f"Workers spent {duration(sum(seconds.values()))} in all"
+    spent = f"Workers spent {time_spent(sum(seconds.values()))} in all"
     spent += f" and trained {sum(n_timesteps.values()):,.0f} environment steps." if n_timesteps else "."
     saved = saved_by_pruning(data)
     if saved is None or not saved.n_configurations:
@@ -142,5 +142,5 @@ def _in_words(data: StudyData, seconds: Mapping[str, float], n_timesteps: Mappin
         spent,
         f"{count(saved.n_configurations, 'configuration')} ended before the training did. Trained to the end, at the "
         f"pace of each, they would have taken another {saved.n_timesteps:,} environment steps and about "
-        f"{duration(saved.seconds)}: that is what pausing and pruning saved.",
+        f"{time_spent(saved.seconds)}: that is what pausing and pruning saved.",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from sb3_hpo.report.telling import most_telling
 from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -58,7 +59,7 @@ class Plots:
     """
 
     def __init__(self, study: optuna.Study) -> None:
-        self._direction = study.direction
+        self._study = study
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         self._trials = [trial for trial in trials if trial.value is not None and math.isfinite(trial.value)]
         self._most_important = self._importances()
@@ -68,8 +69,7 @@ class Plots:
         return [self._history(), self._importances_section(), self._slices(), self._contour(), self._parallel()]
 
     def _history(self) -> Section:
-        study = self._copy(self._trials)
-        plot = _plot(lambda kind: kind.plot_optimization_history(study, target_name=SCORE))
+        plot = _plot(lambda kind: kind.plot_optimization_history(self._study, target_name=SCORE))
         return self._section("history", "The best so far", _HISTORY, plot if self._trials else _NONE_COMPLETE)
 
     def _importances_section(self) -> Section:
@@ -77,7 +77,7 @@ class Plots:
         if not self._most_important:
             why = f"It takes {FEWEST_FOR_IMPORTANCES} complete trials with different scores to tell."
             return self._section("importances", title, "", why)
-        study = self._copy(self._trials)
+        study = self._of(self._trials)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         plot = _plot(
             lambda kind: kind.plot_param_importances(study, evaluator=evaluator, target_name="score"),
@@ -87,7 +87,7 @@ class Plots:
 
     def _slices(self) -> Section:
         trials = self._most_telling(MOST_IN_SLICES)
-        study = self._copy(trials)
+        study = self._of(trials)
         title, params = "Score against each param", self._params(trials)
         if not params:
             return self._section("slices", title, "", _NONE_COMPLETE)
@@ -105,7 +105,7 @@ class Plots:
             why = "It takes two params whose importance is known, with several values each."
             return self._section("contour", title, "", why)
         both = [trial for trial in trials if all(name in trial.params for name in params)]
-        study = self._copy(both)
+        study = self._of(both)
         plot = _plot(lambda kind: kind.plot_contour(study, params=params, target_name=SCORE), height=480)
         return self._section("contour", title, _CONTOUR, plot, self._only(trials))
 
@@ -114,7 +114,7 @@ class Plots:
         trials = self._most_telling(MOST_IN_PARALLEL)
         if not self._params(trials):
             return self._section("parallel", title, "", _NONE_COMPLETE)
-        study = self._copy(trials)
+        study = self._of(trials)
         plot = _plot(lambda kind: kind.plot_parallel_coordinate(study, target_name=SCORE), height=460)
         return self._section("parallel", title, _PARALLEL, plot, self._only(trials))
 
@@ -129,7 +129,7 @@ class Plots:
     def _importances(self) -> dict[str, float]:
         if len(self._trials) < FEWEST_FOR_IMPORTANCES or len({trial.value for trial in self._trials}) < 2:
             return {}
-        study, evaluator = self._copy(self._trials), optuna.importance.PedAnovaImportanceEvaluator()
+        study, evaluator = self._of(self._trials), optuna.importance.PedAnovaImportanceEvaluator()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -138,7 +138,7 @@ class Plots:
                 return {}  # No param varies, or none is in enough trials.
 
     def _most_telling(self, most: int) -> list[FrozenTrial]:
-        sign = 1.0 if self._direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
+        sign = 1.0 if self._study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
         return most_telling(self._trials, most, lambda t: sign * (t.value or 0.0), lambda t: t.number)
 
     def _only(self, trials: Sequence[FrozenTrial]) -> list[str]:
@@ -152,27 +152,36 @@ class Plots:
         names = dict.fromkeys(name for trial in trials for name in trial.params)
         return sorted(names, key=lambda name: -self._most_important.get(name, 0.0))
 
-    def _copy(self, trials: Sequence[FrozenTrial]) -> optuna.Study:
-        return copy_of(self._direction, trials)
+    def _of(self, trials: Sequence[FrozenTrial]) -> optuna.Study:
+        return StudyOf(self._study, trials)
 
 
-def copy_of(direction: optuna.study.StudyDirection, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    """A study in memory of the same scores and params, without attributes or reports."""
-    study = optuna.create_study(direction=direction)
-    slim = [
-        optuna.trial.create_trial(
-            state=trial.state, value=trial.value, params=trial.params, distributions=trial.distributions
-        )
-        for trial in trials
-    ]
-    for copied, trial in zip(slim, trials, strict=True):
-        copied.number = trial.number
-    study.add_trials(slim)
-    return study
+class StudyOf(optuna.Study):
+    """A study that holds some trials of another one, under their own numbers.
+
+    :param study: the other one
+    :param trials: some of its trials
+    """
+
+    def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial]) -> None:
+        vars(self).update(vars(study))
+        self._shown = list(trials)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        wanted = [trial for trial in self._shown if states is None or trial.state in states]
+        return copy.deepcopy(wanted) if deepcopy else wanted
 
 
 def _slice(study: optuna.Study, param: str) -> OptunaPlot:
-    return _plot(lambda kind: kind.plot_slice(study, params=[param], target_name=SCORE), height=300)
+    def draw(kind: Any) -> Any:
+        plot = kind.plot_slice(study, params=[param], target_name=SCORE)
+        if kind is optuna.visualization:
+            plot.update_traces(marker_showscale=False)  # Side by side it would take half of the width.
+        return plot
+
+    return _plot(draw, height=300)
 
 
 def _plot(draw: Callable[[Any], Any], height: int = 420) -> OptunaPlot:

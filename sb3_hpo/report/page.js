@@ -8,7 +8,20 @@ function draw(box) {
     content.layout.margin = Object.assign({}, content.layout.margin, {l: 36, r: 6});
     content.layout.font = Object.assign({}, content.layout.font, {size: 11});
   }
-  Plotly.newPlot(box, content.data, content.layout, {responsive: true, displaylogo: false, displayModeBar: isNarrow ? false : "hover"});
+  if (isNarrow) {
+    // A legend of many entries takes a row for each two of them.
+    content.layout.height += 11 * content.data.filter((trace) => trace.name && trace.showlegend !== false).length;
+    box.style.height = `${content.layout.height}px`;
+    content.data.filter((trace) => trace.colorbar).forEach((trace) => Object.assign(trace.colorbar, {thickness: 10, title: {text: ""}}));
+  }
+  Plotly.newPlot(box, content.data, content.layout, {
+    displaylogo: false,
+    displayModeBar: isNarrow ? false : "hover",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
+  });
+  if ("ResizeObserver" in window) {
+    new ResizeObserver(() => Plotly.Plots.resize(box)).observe(box);
+  }
 }
 
 function drawWhenNear(boxes) {

@@ -32,9 +32,12 @@ def figure_json(content: Chart | OptunaPlot) -> str:
         paper_bgcolor="white",
         plot_bgcolor="white",
         hoverlabel={"align": "left"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
     )
-    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True)
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        axis.update(gridcolor=GRID, zerolinecolor=GRID, automargin=True, title_standoff=10)
+        if axis.type == "log":
+            axis.update(exponentformat="power")  # Not 10µ.
     return safe_in_script(str(figure.to_json()))
 
 
@@ -82,14 +85,13 @@ def _axes(chart: Chart) -> dict[str, Any]:
         "yaxis": _axis(chart.y),
         "barmode": "overlay",
         "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
     }
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
     content: dict[str, Any] = {"title": {"text": axis.title}}
     if axis.is_log:
-        content |= {"type": "log", "dtick": 1, "exponentformat": "power"}
+        content |= {"type": "log"}
     if axis.ticks:
         content |= {"tickmode": "array", "tickvals": list(axis.ticks), "ticktext": list(axis.ticks.values())}
     if axis.limits is not None:

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from sb3_hpo.report.outcomes import COMPLETE, CUT_SHORT, FAILED, RUNNING, WENT_ON
-from sb3_hpo.wording import count, duration, one_decimal
+from sb3_hpo.wording import count, time_spent, one_decimal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,12 +36,12 @@ def numbers_of(data: StudyData) -> dict[str, str]:
         "paused or stopped early": f"{data.n_of(*CUT_SHORT, WENT_ON):,}",
         "failed": f"{data.n_of(FAILED):,}",
         "different configurations": f"{len({trial.configuration for trial in data.trials}):,}",
-        "best score of the search (mean return)": (
-            "none" if best is None else f"{one_decimal(best.value or 0.0)} (trial {best.number})"
+        "best score of the search (mean return)" + ("" if best is None else f", trial {best.number}"): (
+            "none" if best is None else one_decimal(best.value or 0.0)
         ),
         "environment steps trained": f"{n_timesteps:,}" if n_timesteps else "not recorded",
         "from the first trial to the last": (
-            duration((max(end for _, end in times) - min(start for start, _ in times)).total_seconds())
+            time_spent((max(end for _, end in times) - min(start for start, _ in times)).total_seconds())
             if times
             else "none"
         ),

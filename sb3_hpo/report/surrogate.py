@@ -85,12 +85,12 @@ def _too_few(name: str, n_startup_trials: int) -> str:
 def _threshold(surrogate: Surrogate, study: optuna.Study) -> str:
     n_good, n_rest = len(surrogate.good), len(surrogate.rest)
     complete = [trial for trial in surrogate.good if trial.state == TrialState.COMPLETE]
-    text = f"The good ones are {n_good} of {count(n_good + n_rest, 'configuration')}"
+    text = f"The good ones are the best {n_good} of {count(n_good + n_rest, 'configuration')}"
     if len(complete) == n_good:
         is_maximized = study.direction.name == "MAXIMIZE"
         values = [trial.value or 0.0 for trial in complete]
         limit = min(values) if is_maximized else max(values)
-        return f"{text}: those with a score of {one_decimal(limit)} or {'more' if is_maximized else 'less'}."
+        return f"{text}; the threshold between them is a score (mean return) of {one_decimal(limit)}."
     return (
         f"{text}: all {count(len(complete), 'complete one')}, which rank first, and of those that ended early "
         f"{n_good - len(complete)} that came furthest, the best of them."

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.promotion import CONTINUES
-from sb3_hpo.report.outcomes import FAILED, RUNNING, STOPPED_FOR_COST, outcome_of
+from sb3_hpo.report.outcomes import COMPLETE, FAILED, RUNNING, STOPPED_FOR_COST, outcome_of
 from sb3_hpo.report.plain import finite, listed, mapping, numbers, whole
 from sb3_hpo.report.study_data import Curve, TrialData
 from sb3_hpo.trial_attributes import COSTLY, FAILURE, N_TIMESTEPS, ORIGIN, RUNS, SECONDS_BY_PART, WORKER
@@ -40,7 +40,7 @@ def read_trial(
         number=trial.number,
         configuration=configuration,
         outcome=outcome,
-        value=finite(trial.value),
+        value=finite(trial.value) if outcome == COMPLETE else None,
         params=dict(trial.params),
         curves=_curves(trial, runs),
         n_timesteps=_n_timesteps(trial, runs),

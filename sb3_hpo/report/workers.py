@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sb3_hpo.report.charts import GAP, Axis, Chart, Series
 from sb3_hpo.report.outcomes import COLOURS, VALIDATION
 from sb3_hpo.report.pictures import Picture, Section
-from sb3_hpo.wording import count, duration
+from sb3_hpo.wording import count, time_spent
 
 if TYPE_CHECKING:
     import datetime
@@ -42,13 +42,12 @@ def workers_section(data: StudyData) -> Section:
     labels = {float(-row): names.get(row, f"row {row + 1}") for row in range(n_rows)}
     chart = Chart(
         [_spans(kind, [trial for trial, other in ran if other == kind], rows, n_rows) for kind in COLOURS if kind in {k for _, k in ran}],
-        Axis("time of day, as the clocks of the workers have it"),
+        Axis("time of day"),
         Axis("", ticks=labels, limits=(-n_rows + 0.4, 0.6)),
-        height=min(_MOST_HEIGHT, 130 + _ROW_HEIGHT * n_rows),
+        height=min(_MOST_HEIGHT, 150 + _ROW_HEIGHT * n_rows),
     )
     reading = _READING if names else _WITHOUT_WORKERS
-    text = [f"{count(n_rows, 'worker process' if names else 'row')}".replace("processs", "processes")]
-    return Section("workers", _TITLE, [Picture("workers", "", reading, chart)], [f"{text[0]}."])
+    return Section("workers", _TITLE, [Picture("workers", "", reading, chart)])
 
 
 def rows_of(trials: Sequence[TrialData]) -> dict[int, int]:
@@ -75,7 +74,7 @@ def _spans(kind: str, trials: Sequence[TrialData], rows: dict[int, int], n_rows:
     texts: list[str] = []
     for trial in trials:
         what = "training" if kind == VALIDATION else "trial"
-        text = f"{what} {trial.number}, {kind}: {duration(trial.seconds)}"
+        text = f"{what} {trial.number}, {kind}: {time_spent(trial.seconds)}"
         x += [trial.started, trial.ended, GAP]
         y += [-rows[id(trial)], -rows[id(trial)], GAP]
         texts += [text, text, ""]
