@@ -10,7 +10,7 @@ def duration(seconds: float) -> str:
 
 
 def time_spent(seconds: float) -> str:
-    """A duration of any length to three digits or so: ``"48 s"``, ``"20 min 00 s"``, ``"3 h 05 min"``, ``"2 d 4 h"``."""
+    """A duration of any length: ``"48 s"``, ``"20 min 00 s"``, ``"3 h 05 min"``, ``"2 d 4 h"``."""
     if seconds < 7_200:
         return duration(seconds)
     hours, minutes = divmod(round(seconds / 60), 60)

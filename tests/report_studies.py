@@ -92,7 +92,12 @@ def add_trials(study: optuna.Study, outcomes: Sequence[str], seed: int = 0, work
 
 
 def trial_of(
-    outcome: str, params: Mapping[str, Any], number: int, command: str, worker: str = "node", continues: int | None = None
+    outcome: str,
+    params: Mapping[str, Any],
+    number: int,
+    command: str,
+    worker: str = "node",
+    continues: int | None = None,
 ) -> FrozenTrial:
     """A trial that came to an end; the learning curve follows from its learning rate."""
     share = {"complete": 1.0, "running": 0.2, "waiting": 0.0}.get(outcome, 0.25)
@@ -140,7 +145,9 @@ def add_validation(storage: BaseStorage, name: str, scores: Sequence[float]) -> 
     """The validation study of a study, with one training for each score."""
     study = optuna.create_study(study_name=name + VALIDATION_SUFFIX, direction="maximize", storage=storage)
     for number, score in enumerate(scores):
-        trial = create_trial(value=score, user_attrs={N_TIMESTEPS: N_TIMESTEPS_PLANNED, WORKER: {"host": "node", "pid": 100}})
+        trial = create_trial(
+            value=score, user_attrs={N_TIMESTEPS: N_TIMESTEPS_PLANNED, WORKER: {"host": "node", "pid": 100}}
+        )
         trial.datetime_start = START + datetime.timedelta(hours=1, seconds=40 * number)
         trial.datetime_complete = trial.datetime_start + datetime.timedelta(seconds=30)
         study.add_trial(trial)

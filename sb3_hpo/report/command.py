@@ -64,7 +64,9 @@ def report_parser() -> argparse.ArgumentParser:
     parser.add_argument("--study-name", required=True, help="Study to report on")
     parser.add_argument("--storage", help="Where it is kept (default: $SB3_HPO_STORAGE, or that of the log folder)")
     parser.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of results")
-    parser.add_argument("--output", metavar="FILE", help=f"File to write (default: {REPORT_FILE} in the study's folder)")
+    parser.add_argument(
+        "--output", metavar="FILE", help=f"File to write (default: {REPORT_FILE} in the study's folder)"
+    )
     parser.add_argument("--png", action="store_true", help="Write each picture as PNG beside the file, too")
     parser.add_argument(
         "--at-trial",

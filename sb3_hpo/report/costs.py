@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _TITLE = "Where time and environment steps went"
 _PARTS_COLOURS = ("#1f4e8c", "#00805f", "#e0a030", "#9aa0a6", "#b8649a")
 _TIME_READING = (
-    "Time that workers spent, by what became of the trials that they spent it on. Workers that run side by side add up: "
-    "it may be more than the time that passed."
+    "Time that workers spent, by what became of the trials that they spent it on. Workers that run side by side add "
+    "up: it may be more than the time that passed."
 )
 _STEPS_READING = (
-    "Environment steps of the trainings, by what became of the trials. Steps of evaluations are not among them, nor are "
-    "those of trials that still run."
+    "Environment steps of the trainings, by what became of the trials. Steps of evaluations are not among them, nor "
+    "are those of trials that still run."
 )
 _NO_STEPS = "The study does not record how many environment steps its trials trained."
 _PARTS_READING = (

@@ -21,8 +21,8 @@ MOST_DRAWN = 1_000
 _TITLE = "Learning curves"
 _READING = (
     "One line is the training of a configuration on one seed: its mean return at each evaluation. Colour says what "
-    "became of the configuration; a click on an entry of the legend hides or shows it. Lines that end early were paused, "
-    "stopped or failed there. A training that paused and went on is one line, whatever number of trials it took."
+    "became of the configuration; a click on an entry of the legend hides or shows it. Lines that end early were "
+    "paused, stopped or failed there. A training that paused and went on is one line, however many trials it took."
 )
 
 
@@ -31,12 +31,16 @@ def curves_section(data: StudyData) -> Section:
     with_curves = [one for one in data.configurations if one.furthest.curves]
     if not with_curves:
         return Section("curves", _TITLE, [Picture("curves", "", "No trial has reported an evaluation yet.", None)])
-    drawn = most_telling(with_curves, MOST_DRAWN, lambda one: _worth(one, data.is_maximized), lambda one: one.furthest.number)
+    drawn = most_telling(
+        with_curves, MOST_DRAWN, lambda one: _worth(one, data.is_maximized), lambda one: one.furthest.number
+    )
     text = []
     if len(drawn) < len(with_curves):
         text.append(f"Drawn are {len(drawn):,} of {count(len(with_curves), 'configuration')}: the best and the latest.")
     series = [
-        one for outcome in reversed(COLOURS) if (one := _of_outcome(outcome, [c for c in drawn if c.outcome == outcome])).x
+        one
+        for outcome in reversed(COLOURS)
+        if (one := _of_outcome(outcome, [c for c in drawn if c.outcome == outcome])).x
     ]
     chart = Chart(series, Axis(_unit(data.step)), Axis("mean return of an evaluation"), height=440)
     return Section("curves", _TITLE, [Picture("curves", "", _READING, chart)], text)
@@ -64,7 +68,10 @@ def _of_outcome(outcome: str, configurations: Sequence[ConfigurationData]) -> Se
             y += [round(value, 3) for value in curve.returns]
             y.append(GAP)
             ends = f"trial {trial.number}, {outcome}"
-            texts += [f"{ends}: {one_decimal(value)} at {step:,.0f}" for step, value in zip(curve.steps, curve.returns, strict=True)]
+            texts += [
+                f"{ends}: {one_decimal(value)} at {step:,.0f}"
+                for step, value in zip(curve.steps, curve.returns, strict=True)
+            ]
             texts.append("")
     is_faint = len(configurations) > 100
     return Series(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sb3_hpo.report.plain import finite, mapping, whole
 from sb3_hpo.storage import redacted
 from sb3_hpo.storages.redaction import redacted_command
 from sb3_hpo.wording import count, duration

@@ -76,7 +76,8 @@ class _Fitting(GPSampler):
     """Optuna's Gaussian process, which stops once it is fitted: where it would sample is not asked."""
 
     def _optimize_acqf(self, acqf: BaseAcquisitionFunc, best_params: FloatArray | None) -> FloatArray:
-        return acqf.search_space.sample_normalized_params(1, self._rng.rng)[0]
+        anywhere: FloatArray = acqf.search_space.sample_normalized_params(1, self._rng.rng)[0]
+        return anywhere
 
 
 def _slices(
@@ -120,5 +121,3 @@ def _posterior(
     with torch.no_grad():
         mean, variance = sampler._gprs_cache_list[0].posterior(torch.from_numpy(points))
     return np.asarray(mean.numpy()), np.sqrt(np.maximum(0.0, variance.numpy()))
-
-

@@ -39,16 +39,16 @@ _IMPORTANCES = (
     "up to 1. A long bar says that good trials have values of their own there. With few trials it says little."
 )
 _SLICES = (
-    "A point is a complete trial: its score against its value of one param; darker ones came later. A param that matters "
-    "shows high scores in one place only."
+    "A point is a complete trial: its score against its value of one param; darker ones came later. A param that "
+    "matters shows high scores in one place only."
 )
 _CONTOUR = (
-    "The score over the two most important params, interpolated between the complete trials, which are the dots: it says "
+    "The score over the two most important params, interpolated between the complete trials, the dots: it says "
     "nothing where there are none."
 )
 _PARALLEL = (
-    "A line is a complete trial, through its score at the left and its value of each param. Follow the darkest lines, "
-    "those of the best scores, to see which values they share."
+    "A line is a complete trial, through its score at the left and its value of each param. Follow the darkest "
+    "lines, those of the best scores, to see which values they share."
 )
 
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 WIDE = ("parallel",)
 """Sections whose picture keeps a readable width and scrolls inside its box."""
 
+_TABLE = (
+    "A row is a trial of Optuna: a training, or the part of one between two pauses; trials of one configuration share "
+    "its number. A click on a heading sorts by it, another one the other way round."
+)
+
 _NO_NETWORK = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
@@ -67,12 +72,10 @@ def page_of(data: StudyData, sections: Sequence[Section], best_file: Path | None
 def _header(data: StudyData, sections: Sequence[Section], best_file: Path | None) -> str:
     about = f"{data.algo} on {data.env}" if data.algo is not None else "made by the stock zoo or another program"
     numbers = "".join(
-        f"<div><b>{escape(number)}</b><span>{escape(what)}</span></div>" for what, number in numbers_of(data).items()
+        f"<div><b>{escape(number)}</b> <span>{escape(what)}</span></div>" for what, number in numbers_of(data).items()
     )
     commands = training_commands(data, best_file)
-    train = (
-        f"<p>{escape(commands[0])}</p><pre>{escape(chr(10).join(commands[1:]))}</pre>" if len(commands) > 1 else ""
-    )
+    train = f"<p>{escape(commands[0])}</p><pre>{escape(chr(10).join(commands[1:]))}</pre>" if len(commands) > 1 else ""
     links = [(section.key, section.title) for section in sections]
     links += [("trials", "Trials"), ("facts", "How it was made")]
     navigation = "".join(f'<a href="#{escape(key)}">{escape(text)}</a>' for key, text in links)
@@ -119,9 +122,7 @@ def _trials(data: StudyData) -> str:
         return '<section id="trials"><h2>Trials</h2><p class="reading">The study has no trial yet.</p></section>'
     content = safe_in_script(json.dumps(table_of(data), allow_nan=False))
     return (
-        '<section id="trials">\n<h2>Trials</h2>\n<p class="reading">A row is a trial of Optuna: a training, or the part '
-        "of one between two pauses; trials of one configuration share its number. A click on a heading sorts by it, "
-        'another one the other way round.</p>\n<div class="table-box"></div>\n'
+        f'<section id="trials">\n<h2>Trials</h2>\n<p class="reading">{_TABLE}</p>\n<div class="table-box"></div>\n'
         '<button type="button" class="more" hidden></button>\n'
         f'<script type="application/json" id="trials-data">{content}</script></section>'
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.report.charts import Chart
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from sb3_hpo.report.pictures import OptunaPlot
 
 GRID = "#e6e8eb"
+_TAG = re.compile(r"<(?!br>|extra></extra>|/extra>|b>|/b>)")
+"""The beginning of every tag but those that lay out what is shown under the pointer."""
+
 BAR_WIDTH = 0.6
 """Share of its row that a bar fills."""
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": "#24292f"}
@@ -38,12 +43,22 @@ def figure_json(content: Chart | OptunaPlot) -> str:
         axis.update(gridcolor=GRID, zerolinecolor=GRID, automargin=True, title_standoff=10)
         if axis.type == "log":
             axis.update(exponentformat="power")  # Not 10µ.
-    return safe_in_script(str(figure.to_json()))
+    content_of_figure = _without_markup(json.loads(figure.to_json()))
+    return safe_in_script(json.dumps(content_of_figure, allow_nan=False, separators=(",", ":")))
 
 
-def safe_in_script(json: str) -> str:
+def _without_markup(content: Any) -> Any:
+    """Plotly makes links of tags in a text; what comes from a study is to be shown as it is."""
+    if isinstance(content, str):
+        return _TAG.sub("&lt;", content) if "<" in content else content
+    if isinstance(content, dict):
+        return {key: _without_markup(value) for key, value in content.items()}
+    return [_without_markup(value) for value in content] if isinstance(content, list) else content
+
+
+def safe_in_script(text: str) -> str:
     """JSON that stands between the tags of a script: it can neither end it nor begin a comment."""
-    return json.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _traces(chart: Chart) -> list[dict[str, Any]]:

@@ -91,7 +91,10 @@ def view_at(study: optuna.Study, at_trial: int, sampler_name: str) -> SamplerVie
     number = copy._storage.create_new_trial(copy._study_id)
     seen = FurthestTrials().of(copy) if is_ours(study) and sampler_name == "tpe" else copy
     return SamplerView(
-        seen, copy._storage.get_trial(number), {} if target is None else target.params, _distributions(trials[:at_trial])
+        seen,
+        copy._storage.get_trial(number),
+        {} if target is None else target.params,
+        _distributions(trials[:at_trial]),
     )
 
 

@@ -81,7 +81,7 @@ def _validation_of(storage: BaseStorage, study_name: str) -> optuna.Study | None
 def _read_trials(
     trials: Sequence[FrozenTrial], is_ours: bool, now: datetime.datetime, shown: Callable[[str], str]
 ) -> list[TrialData]:
-    """The trials of one configuration share its number. The stock zoo's seeds differ, so that each stands for itself."""
+    """The trials of one configuration share its number; the stock zoo seeds none, so that there each stands alone."""
     continued = {
         trial.user_attrs[CONTINUES] for trial in trials if CONTINUES in trial.user_attrs and not was_interrupted(trial)
     }

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from sb3_hpo.report.outcomes import COMPLETE, CUT_SHORT, FAILED, RUNNING, WENT_ON
-from sb3_hpo.wording import count, time_spent, one_decimal
+from sb3_hpo.wording import count, one_decimal, time_spent
 
 if TYPE_CHECKING:
     from pathlib import Path

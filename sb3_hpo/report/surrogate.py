@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from optuna.trial import TrialState
 
@@ -21,24 +21,26 @@ if TYPE_CHECKING:
 
     import optuna
     from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial
 
     from sb3_hpo.report.densities import Densities, Surrogate
     from sb3_hpo.report.gaussian_view import Slice
     from sb3_hpo.report.sampler_view import SamplerOfStudy, SamplerView
+    from sb3_hpo.scores import FloatArray
 
 _GOOD, _REST, _RATIO, _DRAWN = "#00805f", "#6b7280", "#1f4e8c", "#b3261e"
 _HEIGHT = 300
 
 _TPE = (
-    "l(x) is the density of the good trials, g(x) that of the rest; 1 is what drawing evenly would give. TPE draws from "
-    "l and takes the candidate with the highest l/g: of all params together, of which each picture shows one. The marks "
-    "beneath are the trials: good ones above, the rest below."
+    "l(x) is the density of the good trials, g(x) that of the rest; 1 is what drawing evenly would give. TPE draws "
+    "from l and takes the candidate with the highest l/g of all params together; a picture shows one param, the others "
+    "summed over. The marks beneath are the trials: good ones above, the rest below."
 )
 _GP = (
-    "The line is the score that the process expects along one param, the others being those of the best trial; the band "
-    "holds it with 95 %. Points are the complete trials, which differ in the other params too and need not lie on it."
+    "The line is the score that the process expects along one param, the others being those of the best trial; the "
+    "band holds it with 95 %. Points are the complete trials. They differ in the other params too, and need not lie on "
+    "it."
 )
+_UNKNOWN = "The study does not say which sampler drew its trials: this is what TPE with its defaults makes of them."
 
 
 def surrogate_section(study: optuna.Study, at_trial: int | None) -> Section:
@@ -60,15 +62,10 @@ def surrogate_section(study: optuna.Study, at_trial: int | None) -> Section:
     return Section("surrogate", title, pictures, [*text, *([] if sampler.is_known else [_UNKNOWN])])
 
 
-_UNKNOWN = "The study does not say which sampler drew its trials: this is what TPE with its defaults makes of them."
-
-
 def _drawn(sampler: SamplerOfStudy, view: SamplerView) -> tuple[Sequence[Picture] | str, list[str]]:
     """The pictures and what to know of them; in the place of pictures the reason why there are none."""
     if sampler.name == "tpe":
-        surrogate = tpe_surrogate(
-            view.study, view.trial, view.distributions, sampler.n_startup_trials, sampler.kwargs
-        )
+        surrogate = tpe_surrogate(view.study, view.trial, view.distributions, sampler.n_startup_trials, sampler.kwargs)
         if surrogate is None or not surrogate.densities:
             return _too_few("TPE", sampler.n_startup_trials), []
         pictures = [_tpe_picture(at, one, view) for at, one in enumerate(surrogate.densities)]
@@ -98,26 +95,34 @@ def _threshold(surrogate: Surrogate, study: optuna.Study) -> str:
 
 
 def _tpe_picture(at: int, densities: Densities, view: SamplerView) -> Picture:
-    is_of_choices = is_choice(densities.distribution)
-    series = []
-    for name, values, colour, dash in (
-        ("l(x), good", densities.good, _GOOD, "solid"),
-        ("g(x), rest", densities.rest, _REST, "solid"),
-        ("l/g", densities.ratio, _RATIO, "dot"),
-    ):
-        texts = _texts(name, densities.distribution, densities.x, values)
-        x, y = [float(value) for value in densities.x], [round(float(value), 4) for value in values]
-        if is_of_choices:
-            series.append(Series(name, "points", x, y, colour, texts=texts, width=11, opacity=0.85))
-        else:
-            series.append(Series(name, "line", x, y, colour, texts=texts, dash="dot" if dash == "dot" else "solid"))
-    top = max(float(values.max()) for values in (densities.good, densities.rest, densities.ratio))
-    for values, row, colour in ((densities.good_values, 1, _GOOD), (densities.rest_values, 2, _REST)):
-        series.append(Series("", "ticks", values, [-0.07 * row * top] * len(values), colour, width=9, opacity=0.8))
-    series += _drawn_line(densities.name, densities.distribution, view, (0.0, top))
+    curves = (densities.good, densities.rest, densities.ratio)
+    top = max(float(values.max()) for values in curves)
+    series = [
+        _curve(densities, "l(x), good", densities.good, _GOOD),
+        _curve(densities, "g(x), rest", densities.rest, _REST),
+        _curve(densities, "l/g", densities.ratio, _RATIO, dash="dot"),
+        _marks(densities.good_values, -0.07 * top, _GOOD),
+        _marks(densities.rest_values, -0.14 * top, _REST),
+        *_drawn_line(densities.name, densities.distribution, view, (0.0, top)),
+    ]
     y = Axis("density (1 = even)", limits=(-0.2 * top, 1.08 * top))
     chart = Chart(series, axis_of(densities.name, densities.distribution), y, _HEIGHT)
     return Picture(f"surrogate_{at}", densities.name, "", chart, is_small=True)
+
+
+def _curve(
+    densities: Densities, name: str, values: FloatArray, colour: str, dash: Literal["solid", "dot"] = "solid"
+) -> Series:
+    """A line; points where the param is a choice."""
+    x, y = [float(value) for value in densities.x], [round(float(value), 4) for value in values]
+    texts = _texts(name, densities.distribution, x, y)
+    if is_choice(densities.distribution):
+        return Series(name, "points", x, y, colour, texts=texts, width=11, opacity=0.85)
+    return Series(name, "line", x, y, colour, texts=texts, dash=dash)
+
+
+def _marks(values: Sequence[float], y: float, colour: str) -> Series:
+    return Series("", "ticks", [float(value) for value in values], [y] * len(values), colour, width=9, opacity=0.8)
 
 
 def _gaussian(sampler: SamplerOfStudy, view: SamplerView) -> tuple[Sequence[Picture] | str, list[str]]:
@@ -135,8 +140,8 @@ def _gaussian(sampler: SamplerOfStudy, view: SamplerView) -> tuple[Sequence[Pict
 
 
 def _gaussian_picture(at: int, one: Slice, view: SamplerView) -> Picture:
-    x, mean, low, high = ([float(value) for value in values] for values in (one.x, one.mean, one.low, one.high))
-    texts = _texts("expected", one.distribution, one.x, one.mean)
+    x, mean, low, high = (values.tolist() for values in (one.x, one.mean, one.low, one.high))
+    texts = _texts("expected score", one.distribution, x, mean)
     series = [
         Series("95 % band", "band", x, low, "#9db8d9", upper=high, opacity=0.6),
         Series("expected", "line", x, mean, _RATIO, texts=texts),
@@ -157,5 +162,7 @@ def _drawn_line(
     return [Series(f"trial {view.trial.number}", "line", [x, x], list(limits), _DRAWN, dash="dash", width=1.5)]
 
 
-def _texts(name: str, distribution: BaseDistribution, x: Sequence[float] | Any, y: Sequence[float] | Any) -> list[str]:
-    return [f"{distribution.to_external_repr(a):.4g}: {name} {b:.3g}" if not is_choice(distribution) else f"{distribution.to_external_repr(a)}: {name} {b:.3g}" for a, b in zip(x, y, strict=True)]
+def _texts(what: str, distribution: BaseDistribution, x: Sequence[float], y: Sequence[float]) -> list[str]:
+    values = [distribution.to_external_repr(value) for value in x]
+    shown = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
+    return [f"{value}: {what} {number:.3g}" for value, number in zip(shown, y, strict=True)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sb3_hpo.report.charts import GAP, Axis, Chart, Series
 from sb3_hpo.report.outcomes import COLOURS, VALIDATION
 from sb3_hpo.report.pictures import Picture, Section
-from sb3_hpo.wording import count, time_spent
+from sb3_hpo.wording import time_spent
 
 if TYPE_CHECKING:
     import datetime
@@ -21,8 +21,8 @@ _READING = (
     "validation. What is empty between them was spent on sampling, on waiting for others, or on nothing."
 )
 _WITHOUT_WORKERS = (
-    "The study does not record who ran a trial: a trial stands in the first row that was free when it began, so that the "
-    "rows show how many ran side by side. Colour says what became of it."
+    "The study does not record who ran a trial: a trial stands in the first row that was free when it began, so that "
+    "the rows show how many ran side by side. Colour says what became of it."
 )
 
 _ROW_HEIGHT = 34
@@ -41,7 +41,11 @@ def workers_section(data: StudyData) -> Section:
     names = {row: name for trial, _ in ran if (name := trial.worker) and (row := rows[id(trial)]) is not None}
     labels = {float(-row): names.get(row, f"row {row + 1}") for row in range(n_rows)}
     chart = Chart(
-        [_spans(kind, [trial for trial, other in ran if other == kind], rows, n_rows) for kind in COLOURS if kind in {k for _, k in ran}],
+        [
+            _spans(kind, [trial for trial, other in ran if other == kind], rows, n_rows)
+            for kind in COLOURS
+            if kind in {k for _, k in ran}
+        ],
         Axis("time of day"),
         Axis("", ticks=labels, limits=(-n_rows + 0.4, 0.6)),
         height=min(_MOST_HEIGHT, 150 + _ROW_HEIGHT * n_rows),
