@@ -82,6 +82,19 @@ def test_trials_of_one_configuration_are_one_with_its_last_outcome_and_whole_cur
     assert second.outcome == "paused"
 
 
+def test_a_trial_whose_continuation_was_given_up_is_paused_again():
+    study = new_study()
+    add_trials(study, ["went on"])
+    first, second = study.trials
+    again = new_study("again")
+    second.state, second.values = optuna.trial.TrialState.FAIL, None
+    second.user_attrs["failure"] = "TrialInterruptedError: stopped"
+    again.add_trials([first, second])
+    data = read_study(again._storage, again, "s.log")
+    assert [trial.outcome for trial in data.trials] == ["paused", "given up"]
+    assert [one.outcome for one in data.configurations] == ["paused"]
+
+
 def test_environment_steps_are_counted_once_where_a_training_went_on():
     data = read("went on")
     assert [trial.n_timesteps for trial in data.trials] == [500, 1_500]

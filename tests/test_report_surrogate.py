@@ -201,6 +201,12 @@ def test_the_page_says_what_the_trial_got_in_truth():
     assert "the threshold between them is a score" in section.text[1]
 
 
+def test_a_trial_that_was_not_drawn_says_so():
+    goes_on = next(n for n, outcome in enumerate(OUTCOMES[:20]) if outcome == "went on" and n > 15) + 5
+    section = section_of("tpe", OUTCOMES, at_trial=goes_on)
+    assert section.text[-1] == f"Trial {goes_on} goes on with trial {goes_on - 1}: its params were not drawn anew."
+
+
 @pytest.mark.parametrize(("sampler", "options"), [("random", {}), ("tpe", {"unknown": 3}), ("no_such", {})])
 def test_samplers_without_a_model_have_a_reason_in_its_place(sampler, options):
     (picture,) = section_of(sampler, OUTCOMES, **options).pictures

@@ -35,9 +35,10 @@ def comparison_section(data: StudyData) -> Section:
         return Section("comparison", "Winner and default on fresh seeds", [_nothing(data)])
     reading = _READING + (_OF_SELECTION if any(candidate.selection_scores for candidate in shown) else "")
     text = [
-        f"{count(len(verdict.seeds), 'validation seed')} judged the winner and the default, "
-        f"{count(len(verdict.selection_seeds), 'selection seed')} the finalists before."
+        f"{count(len(verdict.seeds), 'validation seed')} judged what is compared with the default, and the default."
     ]
+    if verdict.selection_seeds:
+        text.append(f"{count(len(verdict.selection_seeds), 'selection seed')} chose it among the finalists before.")
     picture = Picture("comparison", "", reading, _chart(shown))
     return Section("comparison", "Winner and default on fresh seeds", [picture], text)
 

@@ -40,7 +40,7 @@ _IMPORTANCES = (
 )
 _SLICES = (
     "A point is a complete trial: its score against its value of one param; darker ones came later. A param that "
-    "matters shows high scores in one place only."
+    "matters shows high scores in one place only. Trials that ended early have no score, and are not among them."
 )
 _CONTOUR = (
     "The score over the two most important params, interpolated between the complete trials, the dots: it says "

@@ -70,7 +70,8 @@ def page_of(data: StudyData, sections: Sequence[Section], best_file: Path | None
 
 
 def _header(data: StudyData, sections: Sequence[Section], best_file: Path | None) -> str:
-    about = f"{data.algo} on {data.env}" if data.algo is not None else "made by the stock zoo or another program"
+    about = [] if data.algo is None else [f"{data.algo} on {data.env}"]
+    about += [] if data.is_ours else ["made by the stock zoo or another program"]
     numbers = "".join(
         f"<div><b>{escape(number)}</b> <span>{escape(what)}</span></div>" for what, number in numbers_of(data).items()
     )
@@ -81,7 +82,8 @@ def _header(data: StudyData, sections: Sequence[Section], best_file: Path | None
     navigation = "".join(f'<a href="#{escape(key)}">{escape(text)}</a>' for key, text in links)
     return (
         f"<header>\n<h1>Study {escape(data.name)}</h1>\n"
-        f'<p class="soft">{escape(about)}; as of {data.read_at:%Y-%m-%d %H:%M:%S}. {escape(state_of(data))}</p>\n'
+        f'<p class="soft">{escape(", ".join(about))}; as of {data.read_at:%Y-%m-%d %H:%M:%S}. '
+        f"{escape(state_of(data))}</p>\n"
         f"{_verdict(data)}\n"
         f'<div class="numbers">{numbers}</div>\n{train}\n<nav>{navigation}</nav>\n</header>'
     )

@@ -14,7 +14,7 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.furthest_trials import key_of
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.report.facts import facts_of
-from sb3_hpo.report.outcomes import INTERRUPTED, WAITING
+from sb3_hpo.report.outcomes import INTERRUPTED, PAUSED, WAITING, WENT_ON
 from sb3_hpo.report.plain import mapping, whole
 from sb3_hpo.report.study_data import ConfigurationData, StudyData
 from sb3_hpo.report.trial_reading import read_trial
@@ -54,18 +54,20 @@ def read_study(storage: BaseStorage, study: optuna.Study, location: str) -> Stud
     description: Mapping[str, Any] = attributes[DESCRIPTION] if is_ours else {}
     trials = study.get_trials(deepcopy=False)
     validation = _validation_of(storage, study.study_name)
+    result = {} if validation is None else mapping(validation.user_attrs.get(RESULT))
+    named = description if is_ours else result  # The stock zoo's studies say nothing of it; whoever validated one did.
     read = _read_trials(trials, is_ours, now, shown)
     return StudyData(
         name=study.study_name,
         is_ours=is_ours,
-        algo=_text(description.get("algo"), shown),
-        env=_text(description.get("env"), shown),
+        algo=_text(named.get("algo"), shown),
+        env=_text(named.get("env"), shown),
         is_maximized=study.direction == StudyDirection.MAXIMIZE,
         step=_step(attributes, is_ours),
         trials=read,
         configurations=_configurations(read),
         validations=[] if validation is None else _read_validations(validation, now, shown),
-        verdict=None if validation is None else read_verdict(validation.user_attrs.get(RESULT), shown),
+        verdict=read_verdict(result, shown) if result else None,
         n_timesteps_planned=_planned(description),
         facts={what: shown(text) for what, text in facts_of(attributes, description, location).items()},
         versions={str(name): str(version) for name, version in mapping(description.get("versions")).items()},
@@ -108,9 +110,11 @@ def _configurations(trials: Sequence[TrialData]) -> list[ConfigurationData]:
 
 
 def _as_one(trials: list[TrialData]) -> ConfigurationData:
+    # One whose continuation was handed back is where it was before.
     telling = [trial for trial in trials if trial.outcome not in (INTERRUPTED, WAITING)] or trials[-1:]
     furthest = max(trials, key=lambda trial: (trial.value is not None, _n_evaluations(trial), trial.number))
-    return ConfigurationData(furthest, telling[-1].outcome, trials)
+    outcome = telling[-1].outcome
+    return ConfigurationData(furthest, PAUSED if outcome == WENT_ON else outcome, trials)
 
 
 def _n_evaluations(trial: TrialData) -> int:

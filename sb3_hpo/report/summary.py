@@ -62,7 +62,8 @@ def training_commands(data: StudyData, best_file: Path | None) -> list[str]:
         return []
     named = "" if data.is_ours else f" {where}"
     export = f"sb3-hpo export --study-name {shlex.quote(data.name)}{_storage(data)}{named} --trial {number}"
-    what = "Train the winner:" if verdict is not None else "Train the trial with the best score:"
+    what = "Train the winner" if verdict is not None else "Train the trial with the best score"
+    what += ":" if data.algo is not None else ", with the algorithm and the environment of the study in their places:"
     return [what, f"{export} --output best.yml", f"rl_zoo3 train {where} -conf best.yml"]
 
 

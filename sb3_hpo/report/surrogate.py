@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError
+from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.report.charts import Axis, Chart, Series
 from sb3_hpo.report.densities import tpe_surrogate
 from sb3_hpo.report.gaussian_view import MOST_TRIALS, gaussian_slices
@@ -14,6 +16,7 @@ from sb3_hpo.report.optuna_plots import SCORE
 from sb3_hpo.report.param_axis import axis_of, is_choice
 from sb3_hpo.report.pictures import Picture, Section
 from sb3_hpo.report.sampler_view import sampler_of, view_at
+from sb3_hpo.trial_attributes import ORIGIN
 from sb3_hpo.wording import count, one_decimal
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _GOOD, _REST, _RATIO, _DRAWN = "#00805f", "#6b7280", "#1f4e8c", "#b3261e"
 _HEIGHT = 300
+_MOST_TICKS = 6
 
 _TPE = (
     "l(x) is the density of the good trials, g(x) that of the rest; 1 is what drawing evenly would give. TPE draws "
@@ -59,7 +63,19 @@ def surrogate_section(study: optuna.Study, at_trial: int | None) -> Section:
         pictures, text = f"The sampler cannot be made as the study has it: {error}", []
     if isinstance(pictures, str):
         return Section("surrogate", title, [Picture("surrogate", "", pictures, None)])
-    return Section("surrogate", title, pictures, [*text, *([] if sampler.is_known else [_UNKNOWN])])
+    text += [] if sampler.is_known else [_UNKNOWN]
+    return Section("surrogate", title, pictures, [*text, *_not_drawn(study, number)])
+
+
+def _not_drawn(study: optuna.Study, number: int) -> list[str]:
+    """That a trial got its params from elsewhere, where that is so."""
+    trials = study.get_trials(deepcopy=False)
+    attributes = trials[number].user_attrs if number < len(trials) else {}
+    if CONTINUES in attributes:
+        return [f"Trial {number} goes on with trial {attributes[CONTINUES]}: its params were not drawn anew."]
+    if ORIGIN in attributes:
+        return [f"Trial {number} was not drawn: its params are those of {attributes[ORIGIN]}."]
+    return []
 
 
 def _drawn(sampler: SamplerOfStudy, view: SamplerView) -> tuple[Sequence[Picture] | str, list[str]]:
@@ -105,9 +121,16 @@ def _tpe_picture(at: int, densities: Densities, view: SamplerView) -> Picture:
         _marks(densities.rest_values, -0.14 * top, _REST),
         *_drawn_line(densities.name, densities.distribution, view, (0.0, top)),
     ]
-    y = Axis("density (1 = even)", limits=(-0.2 * top, 1.08 * top))
+    y = Axis("density (1 = even)", ticks=_ticks(top), limits=(-0.2 * top, 1.08 * top))
     chart = Chart(series, axis_of(densities.name, densities.distribution), y, _HEIGHT)
     return Picture(f"surrogate_{at}", densities.name, "", chart, is_small=True)
+
+
+def _ticks(top: float) -> dict[float, str]:
+    """Round numbers from zero on: what lies beneath is no density."""
+    step = 10.0 ** math.floor(math.log10(top))
+    step = next(step * part for part in (0.25, 0.5, 1.0, 2.0) if top / (step * part) <= _MOST_TICKS)
+    return {step * n: f"{step * n:g}" for n in range(math.floor(top / step) + 1)}
 
 
 def _curve(
