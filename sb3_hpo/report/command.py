@@ -79,5 +79,5 @@ def report_parser() -> argparse.ArgumentParser:
 
 def _folder(args: argparse.Namespace, study: optuna.Study) -> Path:
     """The study's folder. What a storage says names one folder in that of the results, and none elsewhere."""
-    algo = str(mapping(study.user_attrs.get(DESCRIPTION)).get("algo"))
+    algo = str(mapping(study.user_attrs.get(DESCRIPTION)).get("algo", ""))
     return study_folder(args.log_folder, algo if _FOLDER.fullmatch(algo) else STOCK_FOLDER, study.study_name)

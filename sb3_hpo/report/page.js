@@ -5,7 +5,7 @@ function draw(box) {
   const content = JSON.parse(document.getElementById(box.dataset.figure).textContent);
   const isNarrow = box.clientWidth < 480;
   if (isNarrow && content.layout) {
-    content.layout.margin = Object.assign({}, content.layout.margin, {l: 36, r: 6});
+    content.layout.margin = Object.assign({}, content.layout.margin, {l: 36, r: 18});
     content.layout.font = Object.assign({}, content.layout.font, {size: 11});
   }
   if (isNarrow) {

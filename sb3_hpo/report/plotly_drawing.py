@@ -39,6 +39,7 @@ def figure_json(content: Chart | OptunaPlot) -> str:
         hoverlabel={"align": "left"},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
     )
+    figure.update_traces(cliponaxis=False, selector={"type": "bar"})  # The numbers at their ends.
     for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
         axis.update(gridcolor=GRID, zerolinecolor=GRID, automargin=True, title_standoff=10)
         if axis.type == "log":
