@@ -46,6 +46,7 @@ def _run(words: list[str]) -> int:
     commands.add_parser("validate", help="train the finalists of a study on fresh seeds", add_help=False)
     commands.add_parser("export", help="write a trial as YAML that the stock zoo trains with", add_help=False)
     commands.add_parser("replay", help="train a trial again, to the last digit", add_help=False)
+    commands.add_parser("report", help="write what a study found as one HTML file", add_help=False)
     commands.add_parser("train", help="train as rl_zoo3 train does, with this plugin loaded", add_help=False)
     commands.add_parser("worker", help="join a study from any machine", add_help=False)
     commands.add_parser("storage-proxy", help="serve a database to workers that cannot reach it", add_help=False)
@@ -57,6 +58,8 @@ def _run(words: list[str]) -> int:
         with failures_in_one_line(study_commands.location_of(words[1:])):
             command: int = getattr(study_commands, f"{args.command}_command")(words[1:])
         return command
+    if args.command == "report":
+        return _report(words[1:])
     run = {"tune": _tune, "train": _train, "spaces": _spaces, "worker": _worker, "storage-proxy": _storage_proxy}
     return run[args.command](words[1:])
 
@@ -134,6 +137,15 @@ def _spaces(words: list[str]) -> int:
     else:
         create_console().print(space_table(space), soft_wrap=False)
     return 0
+
+
+def _report(words: list[str]) -> int:
+    from sb3_hpo.report.command import report_command
+    from sb3_hpo.storage_failures import failures_in_one_line
+    from sb3_hpo.study_commands import location_of
+
+    with failures_in_one_line(location_of(words)):
+        return report_command(words)
 
 
 def _storage_proxy(words: list[str]) -> int:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BEST_FILE = "best.yml"
 RESULT_FILE = "result.json"
 
+RESULT = "result"
+"""Attribute of a validation study: what the validation that ended last found, as in :data:`RESULT_FILE`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TuningResult:

@@ -20,6 +20,7 @@ from sb3_hpo.judging import Judging, publish
 from sb3_hpo.parsers import OneLineParser
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_stock_task, rebuild_task, stock_configuration
 from sb3_hpo.replay import replay_trial
+from sb3_hpo.report.ending import report_result
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import open_storage, storage_location
 from sb3_hpo.study import read_description
@@ -73,6 +74,7 @@ def validate_command(words: Sequence[str]) -> int:
         finally:
             display.end()
     publish(result, folder, display)
+    report_result(result, storage, storage_location(args.storage, args.log_folder), folder, display)
     return stop.exit_code
 
 

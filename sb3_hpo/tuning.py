@@ -14,6 +14,7 @@ from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.judging import Judging, publish, seconds_per_training
 from sb3_hpo.objective import Objective
+from sb3_hpo.report.ending import report_result
 from sb3_hpo.retries import RetryDeadTrial, reap
 from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import search
@@ -116,7 +117,9 @@ class Tuning:
                 self._end(study, command, crew)
             # A signal that comes now must not land between its files.
             stop.heed()
-            publish(dataclasses.replace(result, seconds=time.monotonic() - started), self._folder, self._display)
+            result = dataclasses.replace(result, seconds=time.monotonic() - started)
+            publish(result, self._folder, self._display)
+            report_result(result, self._storage, self.location, self._folder, self._display)
         return stop.exit_code
 
     def _run(

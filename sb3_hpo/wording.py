@@ -9,6 +9,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
+def time_spent(seconds: float) -> str:
+    """A duration of any length: ``"48 s"``, ``"20 min 00 s"``, ``"3 h 05 min"``, ``"2 d 4 h"``."""
+    if seconds < 7_200:
+        return duration(seconds)
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
 def long_duration(seconds: float) -> str:
     """A duration in its largest whole unit, rounded down: ``"10 minutes"``, ``"190,258 years"`` (of 365 days)."""
     whole = int(seconds)

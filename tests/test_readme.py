@@ -48,7 +48,7 @@ def test_commands_of_sb3_hpo_are_accepted(command):
     TuningSettings.from_mappings(("README", to_settings(given_options(tune_parser(), shlex.split(command)[2:]))))
 
 
-STUDY_COMMANDS = [line for name in ("validate", "export", "replay") for line in commands(f"sb3-hpo {name}")]
+STUDY_COMMANDS = [line for name in ("validate", "export", "replay", "report") for line in commands(f"sb3-hpo {name}")]
 
 
 @pytest.mark.parametrize("command", STUDY_COMMANDS)

@@ -149,5 +149,5 @@ def test_while_the_report_is_written(number: signal.Signals, tmp_path, monkeypat
     env = ["--env", "Slowed-v0", "--gym-packages", "tests.environments", "--study-name", "s", "--n-jobs", "1"]
     assert run_command(["tune", *env, *TINY, *VALIDATION, "0", "--n-trials", "1"]) == 128 + number
     folder = tmp_path / "logs" / "dqn" / "s"
-    assert sorted(path.name for path in folder.iterdir()) == ["best.yml", "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["best.yml", "report.html", "result.json"]
     assert "train with" in (folder / "best.yml").read_text().lower()

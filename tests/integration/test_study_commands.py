@@ -12,6 +12,7 @@ import yaml
 
 from tests.integration.commands import RL_ZOO3, run
 from tests.integration.in_process import run_command
+from tests.report_pages import read_page
 
 STORAGE = "sqlite:///logs/sb3_hpo.db"
 
@@ -114,6 +115,23 @@ def test_a_stock_study_is_validated_and_exported_but_not_replayed(tmp_path, monk
     assert exported["batch_size"] == 2 ** params["batch_size_pow"]
     assert run_command(["replay", *common]) == 2
     assert "does not seed its trials" in capsys.readouterr().err
+    assert run_command(["report", *common, "--output", "report.html"]) == 0
+    page = read_page(Path("report.html"))
+    assert found["verdict"]["text"] in page.text
+    assert "dqn on CartPole-v1, made by the stock zoo or another program" in page.text
+    assert page.column("learning_rate") == [
+        pytest.approx(trial.params["learning_rate"], rel=1e-3)
+        for trial in optuna.load_study(study_name="stock", storage="sqlite:///s.db").trials
+    ]
+
+
+def test_an_empty_study_of_the_stock_zoo_has_a_report(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("logs").mkdir()
+    optuna.create_study(study_name="empty", storage=STORAGE)
+    assert run_command(["report", "--study-name", "empty"]) == 0
+    assert capsys.readouterr().out == "report: logs/stock/empty/report.html\n"
+    assert "It has no trial yet" in read_page(Path("logs/stock/empty/report.html")).text
 
 
 def test_an_empty_study_says_what_is_missing(tmp_path, monkeypatch, capsys):
