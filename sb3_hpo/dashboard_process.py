@@ -61,11 +61,19 @@ class ForThisMachine:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        if urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname in _OWN_NAMES:
+        if _name(environ.get("HTTP_HOST", "")) in _OWN_NAMES:
             answer: Iterable[bytes] = self._application(environ, start_response)
             return answer
         start_response("403 Forbidden", [("Content-Type", "text/plain")])
         return [b"This dashboard answers at 127.0.0.1 and localhost only.\n"]
+
+
+def _name(host: str) -> str | None:
+    """The name in a header ``Host``, without the port; None where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):

@@ -62,6 +62,7 @@ def test_runs_of_weights_and_biases_hold_what_the_study_does(tmp_path: Path, mon
     assert not any(b"s3cret" in path.read_bytes() for path in files)
 
 
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")  # MLflow, of SQLAlchemy.
 def test_runs_of_mlflow_hold_what_the_study_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
