@@ -37,11 +37,12 @@ from sb3_hpo.trial_attributes import (
     SECONDS_AT,
     SECONDS_BY_PART,
     TRACEBACK,
+    TUNED,
     TrialInterruptedError,
     TrialPausedError,
 )
 from sb3_hpo.trial_cost import TrialCost
-from sb3_hpo.trial_summary import summarized
+from sb3_hpo.trial_summary import in_lines, summarized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -122,8 +123,9 @@ class Objective:
         params = self._search_space.suggest(trial)
         configuration = configuration_of(self._task, self._search_space, params)
         trial.set_user_attr(HYPERPARAMS, to_zoo(configuration))
-        training = self._task.prepare(configuration)
         sampled = {key: configuration[key] for key in self._search_space.to_hyperparams(params) if key in configuration}
+        trial.set_user_attr(TUNED, in_lines(sampled))
+        training = self._task.prepare(configuration)
         runs: list[dict[str, Any]] = []
         with summarized(trial, runs):
             for index, seed in enumerate(self._tuning_seeds):

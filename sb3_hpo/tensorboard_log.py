@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from stable_baselines3.common.logger import HParam, configure
 
-from sb3_hpo.transforms import LINEAR_PREFIX
 from sb3_hpo.trial_attributes import TrialInterruptedError, TrialPausedError
+from sb3_hpo.trial_summary import flat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -105,23 +105,6 @@ class TensorBoardLog:
 def no_log() -> Iterator[Callable[[BaseAlgorithm], None]]:
     """Log nothing of a training."""
     yield lambda model: None
-
-
-def flat(hyperparams: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
-    """Hyperparameters as TensorBoard takes them: nested ones by dotted names, lists and None as text.
-
-    A value that falls to zero during the training, ``lin_0.001`` in the zoo's notation, stays a number, so that it is
-    sorted with the others; that it falls is told beside it.
-    """
-    found: dict[str, bool | int | float | str] = {}
-    for key, value in hyperparams.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
-        elif isinstance(value, str) and value.startswith(LINEAR_PREFIX):
-            found |= {f"{prefix}{key}": float(value.removeprefix(LINEAR_PREFIX)), f"{prefix}{key}.schedule": "linear"}
-        else:
-            found[f"{prefix}{key}"] = value if isinstance(value, (bool, int, float, str)) else str(value)
-    return found
 
 
 def _end(logger: Logger, entry: Entry, outcome: str, n_timesteps: int) -> None:

@@ -38,6 +38,9 @@ FAILURE = "failure"
 TRACEBACK = "traceback"
 """The traceback of a trial that failed."""
 
+TUNED = "tuned"
+"""What was sampled, in SB3's terms, to be read: one hyperparameter on each line."""
+
 SEEDS = "seeds"
 """The seeds that a trial was trained on, in order: what :data:`RUNS` has, to be read."""
 
@@ -82,6 +85,7 @@ POINT = "sb3_hpo:grid_point"
 
 OF_ONE_RUN = (
     HYPERPARAMS,
+    TUNED,
     RUNS,
     SEEDS,
     ENVIRONMENT_STEPS,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import optuna
 
 from sb3_hpo.promotion import CONTINUES
+from sb3_hpo.transforms import LINEAR_PREFIX
 from sb3_hpo.trial_attributes import ENVIRONMENT_STEPS, REASON, SEEDS, TRAINING_SECONDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
 
 
 @contextlib.contextmanager
@@ -47,6 +46,30 @@ def summary(
         TRAINING_SECONDS: round(sum(run.get("seconds", 0.0) for run in runs), 3),
     }
     return {**about, **({REASON: "; ".join(reasons)} if reasons else {})}
+
+
+def flat(hyperparams: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+    """Hyperparameters as single values: nested ones by dotted names, lists and None as text.
+
+    A value that falls to zero during the training, ``lin_0.001`` in the zoo's notation, stays a number, so that it is
+    sorted with the others; that it falls is told beside it.
+    """
+    found: dict[str, bool | int | float | str] = {}
+    for key, value in hyperparams.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{name}.")
+        elif isinstance(value, str) and value.startswith(LINEAR_PREFIX):
+            found |= {name: float(value.removeprefix(LINEAR_PREFIX)), f"{name}.schedule": "linear"}
+        else:
+            found[name] = value if isinstance(value, (bool, int, float, str)) else str(value)
+    return found
+
+
+def in_lines(hyperparams: Mapping[str, Any]) -> str:
+    """Hyperparameters as a person reads them, one on each line, numbers with four digits."""
+    values = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in flat(hyperparams).items()}
+    return "\n".join(f"{name}: {value}" for name, value in values.items())
 
 
 def _came_from(run: Mapping[str, Any], continues: int | None) -> str:

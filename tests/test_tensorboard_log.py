@@ -11,7 +11,7 @@ from sb3_hpo.checkpoints import Checkpoints
 from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner, Rungs, go_on
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.tensorboard_log import MEAN_RETURN, SCORE, TensorBoardLog, flat
+from sb3_hpo.tensorboard_log import MEAN_RETURN, SCORE, TensorBoardLog
 from sb3_hpo.trial_attributes import RUNS
 from tests.tasks import SPACE, FailingStep, FakeTask
 
@@ -111,15 +111,3 @@ def test_logging_changes_no_return(tmp_path: Path) -> None:
         study.optimize(Objective(FakeTask(), SPACE, SETTINGS, [11], tensorboard=log), n_trials=1)
         returns.append(study.trials[0].user_attrs[RUNS][0]["returns"])
     assert returns[0] == returns[1]
-
-
-def test_nested_and_falling_hyperparameters_stay_comparable() -> None:
-    assert flat(
-        {"policy_kwargs": {"net_arch": [64, 64], "n": None}, "learning_rate": "lin_0.001", "use_sde": True}
-    ) == {
-        "policy_kwargs.net_arch": "[64, 64]",
-        "policy_kwargs.n": "None",
-        "learning_rate": 0.001,
-        "learning_rate.schedule": "linear",
-        "use_sde": True,
-    }

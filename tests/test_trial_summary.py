@@ -10,8 +10,17 @@ from sb3_hpo.checkpoints import Checkpoints
 from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner, Rungs, go_on
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.trial_attributes import ENVIRONMENT_STEPS, OF_ONE_RUN, REASON, RUNS, SEEDS, TRAINING_SECONDS, inherited
-from sb3_hpo.trial_summary import summary
+from sb3_hpo.trial_attributes import (
+    ENVIRONMENT_STEPS,
+    OF_ONE_RUN,
+    REASON,
+    RUNS,
+    SEEDS,
+    TRAINING_SECONDS,
+    TUNED,
+    inherited,
+)
+from sb3_hpo.trial_summary import flat, summary
 from tests.tasks import SPACE, FailingStep, FakeTask
 
 if TYPE_CHECKING:
@@ -80,3 +89,21 @@ def test_reasons_of_several_trainings_are_told_together() -> None:
 def test_who_tries_again_inherits_none_of_it() -> None:
     assert {SEEDS, ENVIRONMENT_STEPS, TRAINING_SECONDS, REASON} <= set(OF_ONE_RUN)
     assert inherited({SEEDS: [1], REASON: "x", "rung": 1}) == {"rung": 1}
+
+
+def test_nested_and_falling_hyperparameters_stay_comparable() -> None:
+    assert flat(
+        {"policy_kwargs": {"net_arch": [64, 64], "n": None}, "learning_rate": "lin_0.001", "use_sde": True}
+    ) == {
+        "policy_kwargs.net_arch": "[64, 64]",
+        "policy_kwargs.n": "None",
+        "learning_rate": 0.001,
+        "learning_rate.schedule": "linear",
+        "use_sde": True,
+    }
+
+
+def test_what_was_sampled_is_read_line_by_line_in_terms_of_sb3(study: optuna.Study) -> None:
+    study.enqueue_trial({"learning_rate": 0.00123456, "one_minus_gamma": 0.02, "n_steps": 10})
+    study.optimize(Objective(FakeTask(), SPACE, SETTINGS, [11]), n_trials=1)
+    assert study.trials[0].user_attrs[TUNED] == "learning_rate: 0.001235\ngamma: 0.98\nn_steps: 10"
