@@ -73,6 +73,7 @@ def _tune(words: list[str]) -> int:
     parser = tune_parser()
     args = _parse(parser, words)
     args.optimize_hyperparameters = True
+    args.track = False  # The zoo would begin one run for the whole command; here each trial is one.
     setattr(args, arguments.GIVEN_OPTIONS, arguments.given_options(parser, words))
     arguments.run_zoo_training(args)
     return 0
@@ -85,12 +86,13 @@ def _worker(words: list[str]) -> int:
     from sb3_hpo.crew import WorkersDieError
     from sb3_hpo.search import ConsecutiveFailuresError
     from sb3_hpo.storage_failures import failures_in_one_line
+    from sb3_hpo.study_callbacks import CallbackFailedError
     from sb3_hpo.worker_command import worker_command
 
     try:
         with failures_in_one_line():
             return worker_command(words)
-    except (ConsecutiveFailuresError, WorkersDieError) as error:
+    except (ConsecutiveFailuresError, CallbackFailedError, WorkersDieError) as error:
         sys.stderr.write(f"sb3-hpo: the worker stops: {error}\n")
         return 1
 
@@ -238,6 +240,14 @@ def _multiple(text: str) -> float | None:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'none'") from None
 
 
+class _Append(argparse.Action):
+    """An option that may be given several times, whatever stands for its not being given."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: object, option: object = None) -> None:
+        earlier = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, [*(earlier if isinstance(earlier, list) else []), values])
+
+
 def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
     from sb3_hpo.scores import AGGREGATES, SCORES
     from sb3_hpo.settings import TuningSettings
@@ -307,6 +317,20 @@ def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
         help="Try the best configurations of an earlier study first: of the same algorithm, in the same storage, of "
         "whatever environment or number of steps",
     )
+    group.add_argument(
+        "--callback",
+        action=_Append,
+        metavar="DOTTED.NAME",
+        help="Optuna study callback that is called after each trial of the search; may be given several times",
+    )
+    group.add_argument(
+        "--mlflow",
+        action="store_true",
+        help="Log each trial of the search to MLflow, where $MLFLOW_TRACKING_URI says",
+    )
+    group.add_argument(
+        "--dashboard", action="store_true", help="Serve optuna-dashboard to this machine while the command runs"
+    )
     group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
 
 
@@ -330,6 +354,9 @@ def _other_help() -> dict[str, str]:
         "file in the log folder)",
         "--trial-id": "Number of the trial to train, from 0, or 'best' (with --study-name)",
         "--study-name": "Study to create or to go on with (default: a new one)",
+        "-tb": "Folder of TensorBoard's logs: one run for each trial and seed when tuning",
+        "--track": "Track with Weights & Biases: each trial of the search when tuning",
+        "--wandb-group": "Group of the runs of Weights & Biases (default: the study's name when tuning)",
     }
 
 
@@ -346,7 +373,7 @@ class _TuneParser(OneLineParser):
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:
         if args and args[0] in self._other_help:
             # What can be chosen comes from this project's registries, which check the names.
-            kwargs = {**kwargs, "help": self._other_help[args[0]], "choices": None}
+            kwargs = {**kwargs, "help": self._other_help[args[0]], **({"choices": None} if "choices" in kwargs else {})}
         if args and args[0] == "--trial-id":
             kwargs["type"] = _trial_id
         if self._zoo_options is None:

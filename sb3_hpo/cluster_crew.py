@@ -13,7 +13,7 @@ from sb3_hpo.budget import Budget
 from sb3_hpo.clusters.jobs import ClusterLostError, JobLostError, Order
 from sb3_hpo.clusters.task import place
 from sb3_hpo.commands import Phase
-from sb3_hpo.crew import CRASHED, DIFFERS, END_S, MAX_DEATHS, WorkersDieError, pass_on
+from sb3_hpo.crew import CRASHED, DIFFERS, END_S, MAX_DEATHS, NOTE, WorkersDieError, pass_on
 from sb3_hpo.errors import UserError
 from sb3_hpo.retries import give_up
 from sb3_hpo.storage import is_sqlite
@@ -182,6 +182,8 @@ class ClusterCrew:
         except JobLostError as error:
             return str(error)
         for kind, text in report.messages:
+            if kind == NOTE:
+                self._tell(text)
             pass_on(kind, text)
         if report.exit_code == 0:
             return None

@@ -27,6 +27,8 @@ _OF_THE_MACHINE = (
     "n_jobs",
     "cluster",
     "warm_start_from",
+    "tensorboard_log",
+    "dashboard",
 )
 """Settings that are the business of each machine alone. The storage's URL may hold a password."""
 
@@ -97,9 +99,30 @@ class Command:
         ends_at = (attributes.get(_attribute(self.key)) or {}).get("ends_at")
         return None if ends_at is None else max(0.0, ends_at + _DEADLINE_SLACK_S - time.time())
 
+    def is_stopped(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether a study callback has asked for the end of its search, by the study's attributes."""
+        return is_stopped(attributes, self.key)
+
     def phase(self, attributes: Mapping[str, Any]) -> Phase:
         """How far it is, by the study's attributes."""
         return Phase(attributes.get(_phase_attribute(self.key), Phase.END))
+
+
+def stop(study: optuna.Study, key: str) -> None:
+    """Ask for the end of a command's search, whoever works for it.
+
+    :param key: of the command
+    """
+    study.set_user_attr(_stop_attribute(key), value=True)
+
+
+def is_stopped(attributes: Mapping[str, Any], key: str) -> bool:
+    """Whether the end of a command's search was asked for.
+
+    :param attributes: of the study
+    :param key: of the command
+    """
+    return bool(attributes.get(_stop_attribute(key), False))
 
 
 def _attribute(key: str) -> str:
@@ -108,3 +131,7 @@ def _attribute(key: str) -> str:
 
 def _phase_attribute(key: str) -> str:
     return f"phase:{key}"
+
+
+def _stop_attribute(key: str) -> str:
+    return f"stop:{key}"

@@ -14,6 +14,7 @@ from sb3_hpo.processes import process_context
 from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage_failures import StorageLostError
+from sb3_hpo.study_callbacks import CallbackFailedError
 from sb3_hpo.trial_attributes import WORKER
 from sb3_hpo.worker_identity import is_on_this_machine
 
@@ -32,6 +33,9 @@ END_S = 20.0
 
 USER_ERROR, FAILING, STORAGE_LOST, LEFT_SEARCH = "user error", "failing", "storage lost", "left search"
 """What workers tell: a user's mistake, trials that fail one after the other, no storage, the end of their search."""
+
+CALLBACK_FAILED, NOTE = "callback failed", "note"
+"""Also: a callback of the user's that raised, and what a person should see without anything having ended."""
 
 CRASHED, DIFFERS = "crashed", "differs"
 """What those on a cluster tell besides: an error of the program's own, a version other than the study's."""
@@ -92,6 +96,7 @@ class Crew(Protocol):
 
         :raises UserError: where a worker found a mistake of the user's
         :raises ConsecutiveFailuresError: where trials fail one after the other
+        :raises CallbackFailedError: where a callback of the user's raised
         :raises WorkersDieError: where workers die one after the other
         """
 
@@ -122,6 +127,7 @@ class ProcessCrew:
     :param n_workers: how many
     :param work: ``"module:function"``: what each of them does with its plan and a connection
     :param reap: called when one has died: what it was running is tried again
+    :param show: called with what a worker wants a person to see
     """
 
     def __init__(
@@ -130,11 +136,13 @@ class ProcessCrew:
         n_workers: int,
         work: str,
         reap: Callable[[], None] = lambda: None,
+        show: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._plan = plan
         self._n_workers = n_workers
         self._work = work
         self._reap = reap
+        self._show = show
         self._phase = Phase.SEARCH
         self._members: list[_Member] = []
         self._n_deaths = 0
@@ -219,6 +227,8 @@ class ProcessCrew:
     def _listen(self) -> None:
         for member in self._members:
             for kind, text in member.heard():
+                if kind == NOTE:
+                    self._show(text)
                 pass_on(kind, text)
 
 
@@ -268,6 +278,7 @@ def pass_on(kind: str, text: str) -> None:
     :param kind: one of those that are listed above
     :raises UserError: for a user's mistake
     :raises ConsecutiveFailuresError: for trials that fail one after the other
+    :raises CallbackFailedError: for a callback of the user's that raised
     :raises sb3_hpo.storage_failures.StorageLostError: where the worker has no storage any more
     """
     if kind == USER_ERROR:
@@ -276,6 +287,8 @@ def pass_on(kind: str, text: str) -> None:
         raise StorageLostError(text)
     if kind == FAILING:
         raise ConsecutiveFailuresError(text)
+    if kind == CALLBACK_FAILED:
+        raise CallbackFailedError(text)
 
 
 def _run(work: str, plan: WorkerPlan, connection: Connection) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import optuna
@@ -19,11 +20,13 @@ from sb3_hpo.errors import failure_in_one_line
 from sb3_hpo.evaluation import eval_callback_class, judge_agent
 from sb3_hpo.finite import learn_finite
 from sb3_hpo.pausing import begin, drop_earlier, pause
+from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.saved_models import SaveVecNormalizeCallback, trial_models
 from sb3_hpo.scores import SCORES, carry_forward, score_curves
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
+from sb3_hpo.tensorboard_log import Entry, TensorBoardLog, no_log
 from sb3_hpo.training_time import TrainingTimer
 from sb3_hpo.trial_attributes import (
     COSTLY,
@@ -34,9 +37,12 @@ from sb3_hpo.trial_attributes import (
     SECONDS_AT,
     SECONDS_BY_PART,
     TRACEBACK,
+    TUNED,
     TrialInterruptedError,
+    TrialPausedError,
 )
 from sb3_hpo.trial_cost import TrialCost
+from sb3_hpo.trial_summary import in_lines, summarized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +74,7 @@ class Objective:
     :param interrupted: asked at every step whether to give the trial up
     :param models_folder: folder that keeps the best model of each finished trial; None to keep none
     :param checkpoints: what is kept of trials that pause, to go on with them; None if none does
+    :param tensorboard: where every training is logged; None to log none
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class Objective:
         interrupted: Callable[[], bool] = lambda: False,
         models_folder: Path | None = None,
         checkpoints: Checkpoints | None = None,
+        tensorboard: TensorBoardLog | None = None,
     ) -> None:
         self._task = task
         self._search_space = search_space
@@ -87,6 +95,7 @@ class Objective:
         self._interrupted = interrupted
         self._models_folder = models_folder
         self._checkpoints = checkpoints
+        self._tensorboard = tensorboard
         self._compares_seeds = compares_seeds(settings.pruner, settings.pruner_kwargs)
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -114,23 +123,40 @@ class Objective:
         params = self._search_space.suggest(trial)
         configuration = configuration_of(self._task, self._search_space, params)
         trial.set_user_attr(HYPERPARAMS, to_zoo(configuration))
+        sampled = {key: configuration[key] for key in self._search_space.to_hyperparams(params) if key in configuration}
+        trial.set_user_attr(TUNED, in_lines(sampled))
         training = self._task.prepare(configuration)
         runs: list[dict[str, Any]] = []
-        for index, seed in enumerate(self._tuning_seeds):
-            run = {"seed": seed, "eval_env_seed": evaluation_seed(seed)}
-            runs.append(run)
-            try:
-                self._train(trial, training, runs, folders[seed])
-            finally:
-                trial.set_user_attr(RUNS, runs)
-            if self._compares_seeds:
-                _report_score(trial, run, index, self._settings.score)
+        with summarized(trial, runs):
+            for index, seed in enumerate(self._tuning_seeds):
+                run = {"seed": seed, "eval_env_seed": evaluation_seed(seed)}
+                runs.append(run)
+                try:
+                    with self._logged(trial, sampled, run) as log:
+                        self._train(trial, training, runs, folders[seed], log)
+                finally:
+                    trial.set_user_attr(RUNS, runs)
+                if self._compares_seeds:
+                    _report_score(trial, run, index, self._settings.score)
         if self._checkpoints is not None:
             drop_earlier(trial, self._checkpoints)
         return score_curves(learning_curves(runs), self._settings.score, self._settings.aggregate)
 
+    def _logged(
+        self, trial: optuna.Trial, hyperparams: Mapping[str, Any], run: Mapping[str, Any]
+    ) -> contextlib.AbstractContextManager[Callable[[BaseAlgorithm], None]]:
+        if self._tensorboard is None:
+            return no_log()
+        score = functools.partial(_score_of_seed, run, self._settings.score)
+        return self._tensorboard.training(Entry(trial.number, trial.user_attrs.get(CONTINUES), hyperparams, run, score))
+
     def _train(
-        self, trial: optuna.Trial, training: Training, runs: Sequence[dict[str, Any]], folder: str | None
+        self,
+        trial: optuna.Trial,
+        training: Training,
+        runs: Sequence[dict[str, Any]],
+        folder: str | None,
+        log: Callable[[BaseAlgorithm], None],
     ) -> None:
         settings, run = self._settings, runs[-1]
         start = time.monotonic()
@@ -142,6 +168,7 @@ class Objective:
             cost = TrialCost(settings.max_trial_cost, _trials(trial), run.get(SECONDS_AT, []))
             after_eval: list[BaseCallback] = [*early_stopping.callbacks, cost]
             environments.callback(close_environments, model)
+            log(model)
             eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
             environments.callback(eval_env.close)
             evaluation = eval_callback_class(model)(
@@ -186,7 +213,7 @@ class Objective:
             run[COSTLY] = cost.reason
             raise optuna.TrialPruned(f"stopped for its cost: {cost.reason}")
         if evaluation.is_pruned:
-            raise optuna.TrialPruned(f"pruned after {evaluation.num_timesteps} environment steps")
+            _raise_pruned(model, training, is_paused=self._checkpoints is not None)
         if not run["returns"]:
             raise RuntimeError("the training ended before its first evaluation")
         run["n_evaluations"] = training.n_timesteps // eval_freq
@@ -211,9 +238,18 @@ def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: s
 
     :raises optuna.TrialPruned: if the pruner gives the trial up
     """
-    trial.report(float(SCORES[score](learning_curves([run]))[0]), index)
+    trial.report(_score_of_seed(run, score), index)
     if trial.should_prune():
         raise optuna.TrialPruned(f"pruned after {index + 1} seeds")
+
+
+def _score_of_seed(run: Mapping[str, Any], score: str) -> float:
+    return float(SCORES[score](learning_curves([run]))[0])
+
+
+def _raise_pruned(model: BaseAlgorithm, training: Training, *, is_paused: bool) -> NoReturn:
+    after = f"after {model.num_timesteps:,} of {training.n_timesteps:,} environment steps"
+    raise TrialPausedError(f"paused {after}") if is_paused else optuna.TrialPruned(f"pruned {after}")
 
 
 def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:
@@ -227,7 +263,7 @@ def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]
     return space.fitted(configuration, budget)
 
 
-def learning_curves(runs: Sequence[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def learning_curves(runs: Sequence[Mapping[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Mean returns of a trial's evaluations, shape ``(n_seeds, n_evaluations)``, from its attribute ``runs``.
 
     A training that ended early keeps its last value to the end of its whole length.

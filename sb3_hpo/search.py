@@ -11,6 +11,8 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.budget import FINISHED, Budget
+from sb3_hpo.commands import is_stopped
+from sb3_hpo.commands import stop as stop_search
 from sb3_hpo.errors import one_line
 from sb3_hpo.garbage import LongLived, long_lived
 from sb3_hpo.promoting import Promoting
@@ -31,11 +33,12 @@ from sb3_hpo.trial_attributes import (
 from sb3_hpo.worker_identity import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import optuna
 
     from sb3_hpo.settings import TuningSettings
+    from sb3_hpo.study_callbacks import StudyCallback
 
 POLL_S = 1.0
 """Seconds between two looks of a worker that waits for the trials of others."""
@@ -104,8 +107,9 @@ def search(
     clock: Clock,
     on_trial: Callable[[FrozenTrial], None],
     command: str = "",
+    callbacks: Sequence[StudyCallback] = (),
 ) -> None:
-    """Run trials until the budget is used up, time is over, or a signal comes.
+    """Run trials until the budget is used up, time is over, a signal comes or a study callback calls ``study.stop()``.
 
     A trial that raises FAILS, with the reason in its attributes, and the search goes on. One that was interrupted goes
     back into the queue. Where others work on the study too, it waits for them at the end: their trials may fail.
@@ -113,9 +117,11 @@ def search(
     :param clock: when to end so that validation has its time
     :param on_trial: called after every trial that this process ran
     :param command: key of the command whose budget is used
+    :param callbacks: called by Optuna after every trial that this process ran, in this order
     :raises ConsecutiveFailuresError: if as many trials in a row failed as the settings allow
+    :raises sb3_hpo.study_callbacks.CallbackFailedError: if a callback of the user's raises
     """
-    searching = _Searching(study, objective, settings, stop, clock, on_trial, command)
+    searching = _Searching(study, objective, settings, stop, clock, on_trial, command, callbacks)
     study.get_trials(deepcopy=False)  # From now on in memory, like the rest of what stays.
     with long_lived() as objects:
         while searching.run_next_trial(objects):
@@ -134,11 +140,15 @@ class _Searching:
         clock: Clock,
         on_trial: Callable[[FrozenTrial], None],
         command: str,
+        callbacks: Sequence[StudyCallback],
     ) -> None:
         self._study = study
+        self._command = command
         self._stop = stop
         self._clock = clock
         self._on_trial = on_trial
+        self._callbacks = [self._after_trial, *callbacks]
+        self._was_stopped = False
         self._budget = Budget(study, command, settings.n_trials, settings.max_total_trials)
         self._failures = ConsecutiveFailures(settings.max_consecutive_failures)
         self._signed = _Signed(objective, self._budget)
@@ -146,14 +156,20 @@ class _Searching:
 
     def run_next_trial(self, objects: LongLived) -> bool:
         """Run a trial, or wait where there is no room for one; False when the search is over."""
-        if self._is_asked_to_end() or self._budget.is_used_up(trials := self._study.get_trials(deepcopy=False)):
+        if self._is_asked_to_end() or is_stopped(self._study.user_attrs, self._command):
+            return False
+        trials = self._study.get_trials(deepcopy=False)
+        if self._budget.is_used_up(trials):
             return False
         is_exhausted = nothing_is_left(self._study)
         if self._budget.has_room(trials):
             is_closing = self._clock.is_closing
             if not self._promoting.prepare(trials, is_closing=is_closing, is_exhausted=is_exhausted):
                 return self._wait_for_others()
-            _run_trial(self._study, self._signed, self._after_trial)
+            _run_trial(self._study, self._signed, self._callbacks)
+            if self._study._stop_flag and not self._was_stopped:
+                # A callback has called study.stop(), which ends Optuna's own loop in this process only.
+                stop_search(self._study, self._command)
             self._failures.check()
             objects.trial_finished()
             if self._signed.was_admitted:
@@ -172,6 +188,7 @@ class _Searching:
         return self._stop.is_pending or self._clock.is_over
 
     def _after_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        self._was_stopped = study._stop_flag  # By the sampler, which has nothing left.
         if was_interrupted(trial) and not self._signed.was_in_vain:
             hand_back(study, trial)
         if not self._signed.was_admitted:
@@ -264,10 +281,10 @@ class _Signed:
         return "another trial goes on with the same one" if self.was_in_vain else None
 
 
-def _run_trial(study: optuna.Study, signed: _Signed, after_trial: Callable[[optuna.Study, FrozenTrial], None]) -> None:
+def _run_trial(study: optuna.Study, signed: _Signed, callbacks: list[StudyCallback]) -> None:
     signed.number = None
     try:
-        study.optimize(signed, n_trials=1, callbacks=[after_trial], catch=(Exception,), gc_after_trial=True)
+        study.optimize(signed, n_trials=1, callbacks=callbacks, catch=(Exception,), gc_after_trial=True)
         if signed.fatal is not None:
             raise signed.fatal
     except TOLD_OF_AN_ENDED_TRIAL:

@@ -12,6 +12,9 @@ from sb3_hpo.promotion import PausingPruner
 from sb3_hpo.retries import reap
 from sb3_hpo.search import search
 from sb3_hpo.study import set_up
+from sb3_hpo.study_callbacks import load_callbacks
+from sb3_hpo.tensorboard_log import TensorBoardLog
+from sb3_hpo.tracking import trackers
 from sb3_hpo.training_queue import ValidationWorker
 from sb3_hpo.validation_trainings import open_validation_study, train_and_evaluate
 
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from sb3_hpo.commands import Command
     from sb3_hpo.phase_flag import PhaseFlag
     from sb3_hpo.search_space import SearchSpace
+    from sb3_hpo.settings import TuningSettings
     from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_callbacks import StudyCallback
     from sb3_hpo.task import Task
 
 CHECKPOINTS_FOLDER = "checkpoints"
@@ -65,13 +70,16 @@ def serve(
     flag: PhaseFlag,
     on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
     on_search_over: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Work on a study for a command until it ends.
 
     :param flag: how far the command is
     :param on_trial: called after every trial of this worker
     :param on_search_over: called when this worker has left the search, with its last trial handed back or finished
+    :param tell: called with what a person should see
     :raises sb3_hpo.search.ConsecutiveFailuresError: if the trials of this worker fail one after the other
+    :raises sb3_hpo.study_callbacks.CallbackFailedError: if a callback of the user's raises
     """
     settings = command.settings
     set_up(study, description, space, settings)
@@ -84,8 +92,10 @@ def serve(
         interrupted=lambda: flag.is_pending,
         models_folder=folder / MODELS_FOLDER if settings.save_models else None,
         checkpoints=checkpoints_of(study, folder),
+        tensorboard=tensorboard_of(settings, study.study_name),
     )
-    search(study, objective, settings, flag, _ToldTime(flag), on_trial, command.key)
+    callbacks = callbacks_of(settings, tell)
+    search(study, objective, settings, flag, _ToldTime(flag), on_trial, command.key, callbacks)
     on_search_over()
     validation = open_validation_study(study._storage, study.study_name)
     worker = ValidationWorker(validation, task, flag.is_over, train_and_evaluate)
@@ -101,6 +111,20 @@ def checkpoints_of(study: optuna.Study, folder: Path) -> Checkpoints | None:
     :param folder: the study's folder
     """
     return Checkpoints(folder / CHECKPOINTS_FOLDER) if isinstance(study.pruner, PausingPruner) else None
+
+
+def tensorboard_of(settings: TuningSettings, study_name: str) -> TensorBoardLog | None:
+    """Where the trainings of a study are logged for TensorBoard; None where they are not."""
+    return TensorBoardLog(Path(settings.tensorboard_log) / study_name) if settings.tensorboard_log else None
+
+
+def callbacks_of(settings: TuningSettings, tell: Callable[[str], None]) -> list[StudyCallback]:
+    """What is called after each trial of a search: trackers, then callbacks of packages and of the user.
+
+    :param tell: called with what a tracker could not log
+    :raises UserError: if a callback cannot be imported or called
+    """
+    return [*trackers(settings, tell), *load_callbacks(settings.callback)]
 
 
 def study_folder(log_folder: str, algo: str, study_name: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sb3_hpo.clusters.addresses import ClusterAddress
@@ -80,6 +80,16 @@ class TuningSettings:
     :param warm_start_from: an earlier study of the same algorithm, in the same storage, whose best configurations are
         among the first trials; None for none
     :param log_folder: folder that results are written under
+    :param tensorboard_log: folder of TensorBoard's logs of the search: one run for each trial and seed, in a folder of
+        the study's name; None or empty to write none
+    :param track: whether each trial of the search becomes a run of Weights & Biases
+    :param wandb_project_name: project of these runs
+    :param wandb_entity: team that the project belongs to; None for the user's own default
+    :param wandb_group: group of these runs; None for the study's name
+    :param wandb_tags: tags of these runs
+    :param mlflow: whether each trial of the search becomes a run of MLflow
+    :param callback: dotted names of Optuna study callbacks, called after each trial of the search
+    :param dashboard: whether optuna-dashboard is served on this machine while the command runs
     """
 
     n_trials: int | None = None
@@ -116,6 +126,15 @@ class TuningSettings:
     warm_start_from: str | None = None
     log_folder: str = "logs"
     optimization_log_path: str | None = None
+    tensorboard_log: str | None = None
+    track: bool = False
+    wandb_project_name: str = "sb3"
+    wandb_entity: str | None = None
+    wandb_group: str | None = None
+    wandb_tags: Sequence[str] = ()
+    mlflow: bool = False
+    callback: Sequence[str] = ()
+    dashboard: bool = False
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -202,6 +221,7 @@ _ACCEPTED: dict[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
     "bool": ((bool,), "true or false"),
     "Mapping[str, Any]": ((Mapping,), "a mapping of names to values"),
+    "Sequence[str]": ((list, tuple), "a list of text"),
 }
 
 
@@ -216,6 +236,8 @@ def _check_type(name: str, value: object, annotation: str) -> None:
         raise UserError(f"{name} is {value!r}, it must be {kind}")
     if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
         raise UserError(f"{name} is {value!r}, its keys must be text")
+    if isinstance(value, (list, tuple)) and not all(isinstance(entry, str) for entry in value):
+        raise UserError(f"{name} is {value!r}, each of its entries must be text")
 
 
 def _check_stop_at(value: float | str | None) -> None:

@@ -44,7 +44,9 @@ def supervise(
     clock: Clock,
     on_trial: Callable[[FrozenTrial], None],
 ) -> None:
-    """Have workers search until the budget is used up, time is over or a signal comes; then all have left the search.
+    """Have workers search until the budget is used up, time is over, or a signal or a study callback ends it.
+
+    Then all have left the search.
 
     :param on_trial: called for every trial of the command that has ended, whoever ran it
     :raises sb3_hpo.search.ConsecutiveFailuresError: if as many trials in a row failed as the settings allow
@@ -74,7 +76,7 @@ def supervise(
         trials = study.get_trials(deepcopy=False)
         _tell(watch.news(trials), crew, clock, failures, on_trial)
         failures.check()
-        if budget.is_used_up(trials) or (not crew.is_searching and _is_exhausted(study, trials)):
+        if budget.is_used_up(trials) or (not crew.is_searching and _is_over(study, command, trials)):
             break
         _nap(time.monotonic() - look, crew, lambda: stop.is_pending or clock.is_over)
     crew.enter(Phase.VALIDATION)
@@ -106,7 +108,10 @@ def _tell(
         on_trial(trial)
 
 
-def _is_exhausted(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
+def _is_over(study: optuna.Study, command: Command, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether the workers have left the search because a callback stopped it, or nothing is left to try."""
+    if command.is_stopped(study.user_attrs):
+        return True
     return all(trial.state.is_finished() for trial in reversed(trials)) and nothing_is_left(study)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -38,6 +38,21 @@ FAILURE = "failure"
 TRACEBACK = "traceback"
 """The traceback of a trial that failed."""
 
+TUNED = "tuned"
+"""What was sampled, in SB3's terms, to be read: one hyperparameter on each line."""
+
+SEEDS = "seeds"
+"""The seeds that a trial was trained on, in order: what :data:`RUNS` has, to be read."""
+
+ENVIRONMENT_STEPS = "environment_steps"
+"""Environment steps that a trial trained itself, over all its seeds: a number, by which trials can be sorted."""
+
+TRAINING_SECONDS = "training_seconds"
+"""Seconds that its trainings took, evaluations included: a number, by which trials can be sorted."""
+
+REASON = "reason"
+"""In words: why a trial ended before its whole training, or where it came from. Missing for one that did neither."""
+
 ORIGIN = "origin"
 """Where a configuration that was not sampled comes from."""
 
@@ -68,7 +83,19 @@ N_TIMESTEPS = "n_timesteps"
 POINT = "sb3_hpo:grid_point"
 """System attribute: the point of a grid that a trial tries."""
 
-OF_ONE_RUN = (HYPERPARAMS, RUNS, FAILURE, TRACEBACK, COMMAND, WORKER)
+OF_ONE_RUN = (
+    HYPERPARAMS,
+    TUNED,
+    RUNS,
+    SEEDS,
+    ENVIRONMENT_STEPS,
+    TRAINING_SECONDS,
+    REASON,
+    FAILURE,
+    TRACEBACK,
+    COMMAND,
+    WORKER,
+)
 """Attributes that a trial which is tried again must not inherit."""
 
 TOLD_OF_AN_ENDED_TRIAL = (UpdateFinishedTrialError, ValueError, AssertionError)
@@ -77,6 +104,10 @@ TOLD_OF_AN_ENDED_TRIAL = (UpdateFinishedTrialError, ValueError, AssertionError)
 
 class TrialInterruptedError(Exception):
     """A trial was stopped from outside: by the user, or because time is up. It says nothing about the trial."""
+
+
+class TrialPausedError(TrialPruned):
+    """A trial paused at a rung: another one may go on with its training."""
 
 
 class NotAdmittedError(TrialInterruptedError):

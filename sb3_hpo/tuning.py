@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sb3_hpo.candidates import choose_candidates
 from sb3_hpo.commands import Command, Phase
+from sb3_hpo.dashboard import dashboard
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
@@ -19,11 +20,12 @@ from sb3_hpo.retries import RetryDeadTrial, reap
 from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import search
 from sb3_hpo.search_clock import SearchClock
-from sb3_hpo.serving import MODELS_FOLDER, checkpoints_of, study_folder
+from sb3_hpo.serving import MODELS_FOLDER, callbacks_of, checkpoints_of, study_folder, tensorboard_of
 from sb3_hpo.settings import MAX_POINTS
 from sb3_hpo.storage import storage_location
 from sb3_hpo.study import new_study_name, open_study
 from sb3_hpo.supervision import give_up_at_once, supervise
+from sb3_hpo.tracking import check_tracking
 from sb3_hpo.warm_start import best_of
 from sb3_hpo.wording import count, duration
 
@@ -94,9 +96,11 @@ class Tuning:
             pruner cannot work, or a large grid is bounded by nothing
         :raises ConsecutiveFailuresError: if trials fail one after the other
         :raises sb3_hpo.crew.WorkersDieError: if workers die one after the other
+        :raises sb3_hpo.study_callbacks.CallbackFailedError: if a callback of the user's raises
         """
         started = time.monotonic()
         check_writable(self._folder)
+        check_tracking(self._settings, self._study_name)
         self._grid = exhaustive_grid(self._settings.sampler, self._search_space, self._settings.sampler_kwargs)
         self._check_size()
         study, description = open_study(
@@ -107,7 +111,7 @@ class Tuning:
         command = Command.begin(study, self._settings)
         crew: Crew | None = None
         deadline = Deadline(self._settings.timeout)
-        with StopSignal() as stop:
+        with self._dashboard(study), StopSignal() as stop:
             try:
                 crew = None if self._make_crew is None else self._make_crew(self._study_name, command)
                 result = self._run(study, description, command, crew, stop, deadline)
@@ -144,6 +148,11 @@ class Tuning:
             if crew is not None:
                 give_up_at_once(study, crew)
             command.enter(study, Phase.END)
+
+    def _dashboard(self, study: optuna.Study) -> contextlib.AbstractContextManager[None]:
+        if not self._settings.dashboard:
+            return contextlib.nullcontext()
+        return dashboard(self.location, study._study_id, self._display.line)
 
     def _first_trials(self) -> list[FirstTrial]:
         earlier = self._settings.warm_start_from
@@ -198,8 +207,10 @@ class Tuning:
                 interrupted=lambda: stop.is_pending or clock.is_over,
                 models_folder=self._folder / MODELS_FOLDER if settings.save_models else None,
                 checkpoints=checkpoints_of(study, self._folder),
+                tensorboard=tensorboard_of(settings, study.study_name),
             )
-            search(study, objective, settings, stop, clock, display.trial_finished, command.key)
+            callbacks = callbacks_of(settings, display.line)
+            search(study, objective, settings, stop, clock, display.trial_finished, command.key, callbacks)
         else:
             supervise(study, command, crew, stop, clock, display.trial_finished)
         display.end()
@@ -216,9 +227,10 @@ def _bounds(settings: TuningSettings, n_timesteps: int) -> str:
     return f"{', '.join(bounds)}, {n_timesteps:,} environment steps a training"
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, option: str = "--log-folder") -> None:
     """Check that files can be written in a folder, making it where it does not exist.
 
+    :param option: what names it
     :raises UserError: if they cannot
     """
     try:
@@ -228,5 +240,5 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UserError(
-            f"folder {str(folder)!r} cannot be written: {error.strerror}; name another one with --log-folder"
+            f"folder {str(folder)!r} cannot be written: {error.strerror}; name another one with {option}"
         ) from None

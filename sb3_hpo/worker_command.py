@@ -58,7 +58,7 @@ def worker_command(words: Sequence[str]) -> int:
     wait = Deadline(args.wait)
     storage = open_when_there(location, wait, display.line)
     study = wait_for_command(storage, args.study_name, wait)
-    joining = Joining(location, args.gym_packages, args.log_folder, args.num_threads)
+    joining = Joining(location, args.gym_packages, args.log_folder, args.num_threads, args.tensorboard_log)
     plan = joining.plan(study, n_jobs, display.line)
     storage.on_stale_trial = RetryDeadTrial(plan.settings.max_retries)
     return _work(study, plan, n_jobs, Deadline(args.timeout), display)
@@ -83,6 +83,7 @@ def worker_parser() -> argparse.ArgumentParser:
     parser.add_argument("--gym-packages", nargs="+", default=[], help="Modules that the study may import here")
     parser.add_argument("--num-threads", type=int, help="Threads of torch for all processes (default: one each)")
     parser.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of saved models")
+    parser.add_argument("--tensorboard-log", metavar="DIR", help="Folder of this machine's logs for TensorBoard")
     return parser
 
 
@@ -92,7 +93,7 @@ def _work(study: optuna.Study, plan: WorkerPlan, n_jobs: int, deadline: Deadline
     if command.phase(study.user_attrs) == Phase.END or time_of_command.is_over:
         display.line(f"study {study.study_name}: its last command has ended, nothing is left to do")
         return 0
-    crew = ProcessCrew(plan, n_jobs, WORK, lambda: reap(study))
+    crew = ProcessCrew(plan, n_jobs, WORK, lambda: reap(study), display.line)
     with StopSignal() as stop:
         try:
             display.line(f"study {study.study_name}: {count(n_jobs, 'worker')} joined; Ctrl-C hands back what they run")

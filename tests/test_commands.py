@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sb3_hpo import interruption
-from sb3_hpo.commands import Command, Phase
+from sb3_hpo.commands import Command, Phase, stop
 from sb3_hpo.errors import UserError
 from sb3_hpo.interruption import Deadline
 from sb3_hpo.phase_flag import PhaseFlag
@@ -28,6 +28,20 @@ def test_who_joins_reads_what_the_command_asks_for(study: optuna.Study) -> None:
     assert (read.settings.n_trials, read.settings.seed, read.settings.sampler) == (7, 3, "random")
     assert (read.settings.log_folder, read.settings.storage, read.settings.study_name) == ("theirs", None, None)
     assert "s3cret" not in repr(study.user_attrs)
+
+
+def test_who_joins_logs_as_the_command_does_but_where_its_own_user_says(study: optuna.Study) -> None:
+    logged = {"track": True, "mlflow": True, "wandb_tags": ["a"], "callback": ["mine.callback"]}
+    Command.begin(study, TuningSettings(**logged, tensorboard_log="/theirs", dashboard=True))
+    joined = Command.newest(study, "").settings
+    assert {name: getattr(joined, name) for name in logged} == logged
+    assert (joined.tensorboard_log, joined.dashboard) == (None, False)
+
+
+def test_a_command_that_is_stopped_is_that_one_only(study: optuna.Study) -> None:
+    first, second = Command.begin(study, SETTINGS), Command.begin(study, SETTINGS)
+    stop(study, first.key)
+    assert [command.is_stopped(study.user_attrs) for command in (first, second)] == [True, False]
 
 
 def test_the_newest_command_is_joined_and_each_has_a_phase_of_its_own(study: optuna.Study) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import pytest
 
+from sb3_hpo import tracking
 from sb3_hpo.commands import Command, Phase
 from sb3_hpo.errors import UserError
 from sb3_hpo.interruption import Deadline
@@ -101,4 +102,19 @@ def test_a_module_that_was_not_allowed_is_refused(joined: optuna.Study, monkeypa
     monkeypatch.undo()
     changed(joined, arguments={**ARGUMENTS, "gym_packages": ["evil_module"]})
     with pytest.raises(UserError, match="the study imports evil_module: if you trust it, give --gym-packages"):
+        plan(joined)
+
+
+def test_a_callback_of_the_study_needs_leave(joined: optuna.Study) -> None:
+    Command.begin(joined, TuningSettings(callback=["tests.study_callbacks.note"]))
+    with pytest.raises(UserError, match=r"calls 'tests.study_callbacks.note' after .* --gym-packages tests$"):
+        plan(joined)
+    made = Joining("sqlite:///x.db", ["mine", "tests"], "logs", None, "tb").plan(joined, 1, print)
+    assert (list(made.settings.callback), made.settings.tensorboard_log) == (["tests.study_callbacks.note"], "tb")
+
+
+def test_a_tracker_of_the_study_has_to_be_installed(joined: optuna.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    Command.begin(joined, TuningSettings(track=True))
+    monkeypatch.setattr(tracking, "_is_installed", lambda module: False)
+    with pytest.raises(UserError, match=r"pip install 'sb3-hpo\[wandb\]'"):
         plan(joined)

@@ -20,6 +20,12 @@ WANTED = TuningSettings(
     pruner="patient",
     pruner_kwargs={"wrapped_pruner": "median", "patience": 3},
     yes=True,
+    callback=["mine.first", "mine.second"],
+    tensorboard_log="tb",
+    track=True,
+    wandb_tags=["a", "b"],
+    mlflow=True,
+    dashboard=True,
 )
 
 
@@ -34,6 +40,18 @@ def by_command_line(folder: Path) -> object:
         "--pruner-kwargs",
         "{wrapped_pruner: median, patience: 3}",
         "--yes",
+        "--callback",
+        "mine.first",
+        "--callback",
+        "mine.second",
+        "--tensorboard-log",
+        "tb",
+        "--track",
+        "-tags",
+        "a",
+        "b",
+        "--mlflow",
+        "--dashboard",
     ]
     return to_settings(given_options(tune_parser(), words))
 
@@ -41,7 +59,9 @@ def by_command_line(folder: Path) -> object:
 def by_params(folder: Path) -> object:
     text = (
         "hpo:dict(sampler='grid', sampler_kwargs=dict(points=dict(learning_rate=[0.001, 0.01], one_minus_gamma=4)), "
-        "pruner='patient', pruner_kwargs=dict(wrapped_pruner='median', patience=3), yes=True)"
+        "pruner='patient', pruner_kwargs=dict(wrapped_pruner='median', patience=3), yes=True, "
+        "callback=['mine.first', 'mine.second'], tensorboard_log='tb', track=True, wandb_tags=['a', 'b'], mlflow=True, "
+        "dashboard=True)"
     )
     return zoo_parser().parse_args(["-params", text]).hyperparams[HPO_KEY]
 
@@ -51,7 +71,8 @@ def by_configuration_file(folder: Path) -> object:
     file.write_text(
         "hpo:\n  sampler: grid\n  sampler_kwargs:\n    points:\n      learning_rate: [0.001, 0.01]\n"
         "      one_minus_gamma: 4\n  pruner: patient\n  pruner_kwargs: {wrapped_pruner: median, patience: 3}\n"
-        "  yes: true\nCartPole-v1:\n  policy: MlpPolicy\n"
+        "  yes: true\n  callback: [mine.first, mine.second]\n  tensorboard_log: tb\n  track: true\n"
+        "  wandb_tags: [a, b]\n  mlflow: true\n  dashboard: true\nCartPole-v1:\n  policy: MlpPolicy\n"
     )
     return _hpo_block(str(file))
 

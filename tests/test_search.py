@@ -16,11 +16,15 @@ from sb3_hpo.promotion import PausingPruner, Rungs, go_on
 from sb3_hpo.search import ConsecutiveFailuresError, TrialCounts, search
 from sb3_hpo.search_clock import SearchClock
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.study_callbacks import CallbackFailedError, NamedCallback
 from sb3_hpo.trial_attributes import FAILURE, RUNS, TrialInterruptedError, was_interrupted
+from tests.study_callbacks import fail, stop_after_two
 from tests.tasks import SPACE, FailingStep, FakeTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from sb3_hpo.study_callbacks import StudyCallback
 
 
 def outcomes(ends: str) -> Callable[[optuna.Trial], float]:
@@ -41,13 +45,19 @@ def outcomes(ends: str) -> Callable[[optuna.Trial], float]:
 
 
 def run(
-    study: optuna.Study, objective: Any, *, stop: StopSignal | None = None, seconds: float | None = None, **options: Any
+    study: optuna.Study,
+    objective: Any,
+    *,
+    stop: StopSignal | None = None,
+    seconds: float | None = None,
+    callbacks: Sequence[StudyCallback] = (),
+    **options: Any,
 ) -> list[FrozenTrial]:
     """Search, and return the trials that were told of."""
     told: list[FrozenTrial] = []
     settings = TuningSettings(**options)
     clock = SearchClock(settings, Deadline(seconds))
-    search(study, objective, settings, stop or StopSignal(), clock, told.append, uuid.uuid4().hex)
+    search(study, objective, settings, stop or StopSignal(), clock, told.append, uuid.uuid4().hex, callbacks)
     return told
 
 
@@ -104,6 +114,44 @@ def test_interrupted_trial_is_neither_a_failure_nor_part_of_the_budget(study: op
     told = run(study, outcomes("ciifc"), n_trials=2, max_consecutive_failures=2)
     assert TrialCounts.of(study) == TrialCounts(complete=2, pruned=0, failed=1)
     assert [was_interrupted(trial) for trial in told] == [False, True, True, False, False]
+
+
+def test_callbacks_are_called_once_for_each_trial_that_ended_in_order(study: optuna.Study) -> None:
+    seen: list[tuple[str, int, str]] = []
+    callbacks = [
+        NamedCallback(name, lambda study, trial, name=name: seen.append((name, trial.number, trial.state.name)))
+        for name in "ab"
+    ]
+    told = run(study, outcomes("cfipc"), n_trials=3, callbacks=callbacks)
+    assert [trial.state.name for trial in told] == ["COMPLETE", "FAIL", "FAIL", "PRUNED", "COMPLETE"]
+    ended = [(0, "COMPLETE"), (1, "FAIL"), (3, "PRUNED"), (4, "COMPLETE")]
+    assert seen == [(name, *trial) for trial in ended for name in "ab"]
+
+
+def test_a_callback_may_stop_the_search(study: optuna.Study) -> None:
+    run(study, outcomes("c" * 9), n_trials=9, callbacks=[NamedCallback("stop", stop_after_two)])
+    assert len(study.trials) == 2
+    # That command only: the study goes on with another.
+    assert len(run(study, outcomes("c" * 9), n_trials=3)) == 3
+
+
+def test_a_callback_that_raises_ends_the_search_and_the_trial_counts(study: optuna.Study) -> None:
+    with pytest.raises(CallbackFailedError, match="callback 'mine' raised after trial 0, which is kept: ValueError"):
+        run(study, outcomes("c" * 9), n_trials=9, callbacks=[NamedCallback("mine", fail)])
+    assert TrialCounts.of(study) == TrialCounts(complete=1, pruned=0, failed=0)
+
+
+def test_a_sampler_that_has_nothing_left_is_not_taken_for_a_callback_that_stops(study: optuna.Study) -> None:
+    study.sampler = _Exhausted()
+    run(study, outcomes("cc"), n_trials=2)
+    assert not [key for key in study.user_attrs if key.startswith("stop:")]
+
+
+class _Exhausted(optuna.samplers.RandomSampler):
+    """Ends Optuna's loop after every trial, as samplers do that have nothing left."""
+
+    def after_trial(self, study: optuna.Study, *args: Any) -> None:
+        study.stop()
 
 
 def test_failing_environment_fails_its_trial_and_the_search_goes_on(study: optuna.Study) -> None:

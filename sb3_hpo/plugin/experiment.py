@@ -29,6 +29,8 @@ from sb3_hpo.plugin.workforces import n_threads
 from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.storage import open_storage, redacted, redacted_command, storage_location
 from sb3_hpo.storage_failures import failures_in_one_line
+from sb3_hpo.study_callbacks import CallbackFailedError
+from sb3_hpo.tracking import end_own_run
 from sb3_hpo.trial_loading import is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.trust import check_modules
 
@@ -77,6 +79,7 @@ class HpoExperimentManager(ExperimentManager):
         """Read the configuration and check all that was asked for; the model comes later when optimizing."""
         if not self.optimize_hyperparameters:
             return super().setup_experiment()
+        end_own_run()
         with _user_errors():
             self._tuning = prepare_tuning(self, self._hpo_params)
         return None
@@ -174,6 +177,6 @@ def _user_errors(location: str | None = None, go_on: str = "the same command") -
     except UserError as error:
         sys.stderr.write(f"sb3-hpo: error: {error}\n")
         raise SystemExit(2) from None
-    except (ConsecutiveFailuresError, WorkersDieError) as error:
+    except (ConsecutiveFailuresError, CallbackFailedError, WorkersDieError) as error:
         sys.stderr.write(f"sb3-hpo: the study was stopped: {error}\n")
         raise SystemExit(1) from None

@@ -15,6 +15,8 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.plugin.rebuild import rebuild_task
 from sb3_hpo.storage import open_storage, study_names
 from sb3_hpo.study import read_description
+from sb3_hpo.study_callbacks import check_allowed, load_callbacks
+from sb3_hpo.tracking import check_tracking
 from sb3_hpo.versions import differences, installed_versions
 
 if TYPE_CHECKING:
@@ -36,12 +38,14 @@ class Joining:
     :param gym_packages: modules that the worker's own user allows to be imported
     :param log_folder: folder of what is written on this machine
     :param n_threads: threads of torch on this machine, for all its workers together; None for one each
+    :param tensorboard_log: folder of this machine's logs for TensorBoard; None to write none
     """
 
     storage: str
     gym_packages: Sequence[str]
     log_folder: str
     n_threads: int | None
+    tensorboard_log: str | None = None
 
     def __repr__(self) -> str:
         # Without the password.
@@ -52,15 +56,20 @@ class Joining:
 
         :param n_jobs: workers of this machine
         :param tell: called with what differs from the study in a way that may change results
-        :raises UserError: if a module was not allowed, or algorithm or environment are not there or differ
+        :raises UserError: if a module was not allowed, algorithm or environment are not there or differ, or trials
+            cannot be logged as the study wants
         """
         description = self.check(study, tell)
         command = Command.newest(study, self.log_folder)
+        settings = dataclasses.replace(command.settings, tensorboard_log=self.tensorboard_log)
+        check_allowed(settings.callback, self.gym_packages, study.study_name)
+        check_tracking(settings, study.study_name)
+        load_callbacks(settings.callback)
         return WorkerPlan(
             storage=self.storage,
             study_name=study.study_name,
             command=command.key,
-            settings=command.settings,
+            settings=settings,
             gym_packages=tuple(self.gym_packages),
             n_threads=self._threads_each(description, n_jobs),
         )

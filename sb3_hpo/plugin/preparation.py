@@ -15,6 +15,7 @@ import yaml
 from sb3_hpo._version import __version__
 from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.configuration import from_zoo
+from sb3_hpo.dashboard import check_storage as check_dashboard_storage
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError, one_line
 from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, zoo_parser
@@ -26,6 +27,8 @@ from sb3_hpo.settings import THRESHOLD, TuningSettings
 from sb3_hpo.space_files import edited_space, read_space_file
 from sb3_hpo.storage import open_storage, storage_location
 from sb3_hpo.study import storable, stored_choices, stored_space
+from sb3_hpo.study_callbacks import load_callbacks
+from sb3_hpo.tracking import check_installed
 from sb3_hpo.tuning import Tuning, check_writable
 
 if TYPE_CHECKING:
@@ -53,7 +56,11 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     settings = options.settings()
     check_sampler(settings.sampler)
     check_pruner(settings.pruner)
+    check_installed(settings)
+    load_callbacks(settings.callback)
     check_writable(Path(settings.log_folder))
+    if settings.tensorboard_log:
+        check_writable(Path(settings.tensorboard_log), "--tensorboard-log")
     configuration = _base_configuration(experiment)
     space, origin = options.space()
     if space is not None:
@@ -63,6 +70,8 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
 
     location = storage_location(settings.storage, settings.log_folder)
     check_storage(settings, location)
+    if settings.dashboard:
+        check_dashboard_storage(location)
     storage = open_storage(location)
     settings = _with_threshold(options.settings(stored_choices(storage, settings.study_name)), task)
     experiment.n_timesteps = settings.n_timesteps or int(configuration["n_timesteps"])

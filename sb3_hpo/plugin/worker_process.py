@@ -12,7 +12,7 @@ import optuna
 import torch
 
 from sb3_hpo.commands import Command, Phase
-from sb3_hpo.crew import FAILING, LEFT_SEARCH, STORAGE_LOST, USER_ERROR
+from sb3_hpo.crew import CALLBACK_FAILED, FAILING, LEFT_SEARCH, NOTE, STORAGE_LOST, USER_ERROR
 from sb3_hpo.errors import UserError
 from sb3_hpo.phase_flag import PhaseFlag
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_task
@@ -21,7 +21,9 @@ from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.serving import serve
 from sb3_hpo.storage import open_storage
 from sb3_hpo.storage_failures import ends_the_command, in_one_line
+from sb3_hpo.storages.redaction import without_passwords
 from sb3_hpo.study import read_description
+from sb3_hpo.study_callbacks import CallbackFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +65,15 @@ def work_and_tell(plan: WorkerPlan, flag: PhaseFlag, tell: Callable[[str, str], 
     :return: exit code
     """
     try:
-        work(plan, flag, lambda: tell(LEFT_SEARCH, ""))
+        work(plan, flag, lambda: tell(LEFT_SEARCH, ""), lambda text: tell(NOTE, text))
     except UserError as error:
         tell(USER_ERROR, str(error))
         return 2
     except ConsecutiveFailuresError as error:
         tell(FAILING, str(error))
+        return 1
+    except CallbackFailedError as error:
+        tell(CALLBACK_FAILED, without_passwords(str(error), plan.storage))
         return 1
     except Exception as error:
         if not ends_the_command(error):
@@ -78,11 +83,18 @@ def work_and_tell(plan: WorkerPlan, flag: PhaseFlag, tell: Callable[[str, str], 
     return 0
 
 
-def work(plan: WorkerPlan, flag: PhaseFlag, on_search_over: Callable[[], None] = lambda: None) -> None:
+def work(
+    plan: WorkerPlan,
+    flag: PhaseFlag,
+    on_search_over: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> None:
     """Work on a study in this process until its command ends.
 
+    :param tell: called with what a person should see
     :raises UserError: if the study needs what is not here, or was not allowed
     :raises ConsecutiveFailuresError: if the trials of this worker fail one after the other
+    :raises CallbackFailedError: if a callback of the user's raises
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if plan.n_threads is not None:
@@ -94,7 +106,7 @@ def work(plan: WorkerPlan, flag: PhaseFlag, on_search_over: Callable[[], None] =
     task = rebuild_task(description, plan.gym_packages, plan.settings.log_folder)
     space = rebuild_space(description, task)
     command = Command(plan.command, plan.settings)
-    serve(study, description, task, space, command, flag, on_search_over=on_search_over)
+    serve(study, description, task, space, command, flag, on_search_over=on_search_over, tell=tell)
 
 
 def _tell(connection: Connection, kind: str, text: str) -> None:

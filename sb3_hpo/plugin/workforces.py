@@ -54,7 +54,7 @@ def prepare_crew(
     n_jobs = _n_processes(settings, location)
     if n_jobs == 1:
         return None
-    return functools.partial(_process_crew, experiment, location, n_jobs, storage)
+    return functools.partial(_process_crew, experiment, location, n_jobs, storage, display)
 
 
 def check_storage(settings: TuningSettings, location: str) -> None:
@@ -99,12 +99,13 @@ def _process_crew(
     location: str,
     n_jobs: int,
     storage: HeartbeatStorage,
+    display: Display,
     study_name: str,
     command: Command,
 ) -> ProcessCrew:
     plan = _plan(experiment, location, n_jobs, study_name, command)
     study = functools.partial(optuna.load_study, study_name=study_name, storage=storage)
-    return ProcessCrew(plan, n_jobs, WORK, lambda: reap(study()))
+    return ProcessCrew(plan, n_jobs, WORK, lambda: reap(study()), display.line)
 
 
 def _cluster_crew(
@@ -137,14 +138,18 @@ def _plan(experiment: ExperimentManager, location: str, n_jobs: int, study_name:
 
 def _elsewhere(settings: TuningSettings) -> TuningSettings:
     """Settings as they are understood in any folder; the plan names the storage."""
-    log_path = settings.optimization_log_path
     return dataclasses.replace(
         settings,
         storage=None,
         cluster=None,
         log_folder=str(Path(settings.log_folder).absolute()),
-        optimization_log_path=None if log_path is None else str(Path(log_path).absolute()),
+        optimization_log_path=_absolute(settings.optimization_log_path),
+        tensorboard_log=_absolute(settings.tensorboard_log),
     )
+
+
+def _absolute(folder: str | None) -> str | None:
+    return str(Path(folder).absolute()) if folder else None
 
 
 def n_threads(experiment: ExperimentManager, n_jobs: int) -> int | None:
