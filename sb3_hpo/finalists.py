@@ -36,6 +36,9 @@ def choose_finalists(
     between configurations, the mixture leads to better ones than the scores alone, and where single trainings fail
     for no reason, to better ones than the process alone.
 
+    Where returns have a ceiling many scores are equal. Of equal scores the one comes first whose reports had the higher
+    mean: it was there sooner, and did not fall back.
+
     :param trials: trials of one study; those that are not complete are passed over
     :param n_finalists: how many to choose; fewer where there are not as many
     :param default_params: params of the configuration that was tuned from, which needs no place
@@ -47,7 +50,7 @@ def choose_finalists(
     scores = np.asarray([trial.value for trial in complete], dtype=np.float64)
     points = np.stack([unit_point(trial.params, space) for trial in complete])
     eligible = _first_of_each(complete, default_params)
-    by_score = [i for i in _descending(scores) if i in eligible]
+    by_score = [i for i in _descending(scores, [_mean_report(trial) for trial in complete]) if i in eligible]
     by_expectation = [i for i in _descending(posterior_mean(points, scores)) if i in eligible]
     order = dict.fromkeys([*by_score[: math.ceil(n_finalists / 2)], *by_expectation])
     return [complete[i] for i in list(order)[:n_finalists]]
@@ -95,6 +98,15 @@ def _coordinates(distribution: BaseDistribution, value: Plain, *, missing: bool)
     return [(number - low) / (high - low)]
 
 
-def _descending(values: FloatArray) -> list[int]:
-    """Indices from the highest value to the lowest, equal ones in their order."""
-    return [int(i) for i in np.argsort(-values, kind="stable")]
+def _mean_report(trial: FrozenTrial) -> float:
+    """The mean of what a trial reported; its score where it reported nothing."""
+    return float(np.mean(list(trial.intermediate_values.values()) or [trial.value]))
+
+
+def _descending(values: FloatArray, in_a_tie: Sequence[float] = ()) -> list[int]:
+    """Indices from the highest value to the lowest; of equal ones the higher in a tie, then in their order.
+
+    :param in_a_tie: a number for each value, or none
+    """
+    second = -np.asarray(in_a_tie or [0.0] * len(values), dtype=np.float64)
+    return [int(i) for i in np.lexsort((second, -values))]

@@ -27,6 +27,13 @@ def test_few_trials_are_taken_by_their_score(n_finalists: int, expected: list[in
     assert numbers(choose_finalists(trials, SPACE, n_finalists)) == expected
 
 
+def test_of_equal_scores_the_one_that_was_there_sooner_comes_first() -> None:
+    trials = [trial(i, value, learning_rate=10.0 ** -(i + 1)) for i, value in enumerate([500.0, 500.0, 500.0, 490.0])]
+    for i, reports in enumerate([[9.0, 500.0], [400.0, 500.0], [200.0, 500.0], [499.0, 490.0]]):
+        trials[i].intermediate_values = dict(enumerate(reports))
+    assert numbers(choose_finalists(trials, SPACE, 4)) == [1, 2, 0, 3]
+
+
 def test_lonely_luck_does_not_take_every_place() -> None:
     """A plateau of 50 and two lucky trials far from it, amid failures: one of the plateau is a finalist, too."""
     generator = np.random.default_rng(0)
