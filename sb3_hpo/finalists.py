@@ -100,7 +100,7 @@ def _coordinates(distribution: BaseDistribution, value: Plain, *, missing: bool)
 
 def _mean_report(trial: FrozenTrial) -> float:
     """The mean of what a trial reported; its score where it reported nothing."""
-    return float(np.mean(list(trial.intermediate_values.values()) or [trial.value]))
+    return float(np.mean(list(trial.intermediate_values.values()) or [trial.value or 0.0]))
 
 
 def _descending(values: FloatArray, in_a_tie: Sequence[float] = ()) -> list[int]:

@@ -18,14 +18,13 @@ from tests.tasks import SPACE
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 MODULES = (
-    "curve_table",
+    "allotment",
     "make_table",
     "mixed_sampler",
     "policies",
     "replay",
     "replay_all",
     "synthetic_tables",
-    "table_task",
     "table_tuning",
 )
 
@@ -66,7 +65,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def table(path: Path):
-    from curve_table import CurveTable
+    from sb3_hpo.tables.curve_table import CurveTable
 
     return CurveTable.read(path)
 
@@ -93,8 +92,9 @@ def test_truth_is_the_mean_over_all_seeds_of_the_last_tenth(table) -> None:
 
 
 def test_point_between_configurations_stands_for_the_nearest() -> None:
-    from curve_table import CurveTable
     from optuna.distributions import FloatDistribution
+
+    from sb3_hpo.tables.curve_table import CurveTable
 
     table = CurveTable(
         {"x": np.array([0.0, 1.0, 10.0]), "y": np.array([0.0, 3.0, 2.0])}, np.zeros((3, 1, 4)), np.zeros((3, 1))
@@ -113,7 +113,7 @@ def test_point_between_configurations_stands_for_the_nearest() -> None:
     ],
 )
 def test_file_that_is_no_table(tmp_path: Path, arrays, words: str) -> None:
-    from curve_table import CurveTable
+    from sb3_hpo.tables.curve_table import CurveTable
 
     np.savez(tmp_path / "no.npz", **arrays)
     with pytest.raises(ValueError, match=words):
@@ -181,7 +181,7 @@ def test_stock_trains_every_trial_to_its_end_on_any_seed_and_takes_the_best_last
 
 
 def test_purse_pays_once_for_what_has_a_checkpoint() -> None:
-    from table_task import Purse
+    from sb3_hpo.tables.purse import Purse
 
     training = (0, 0)
     for keeps_from, reached in ((None, 0), (0, 6), (5, 6), (7, 0)):
@@ -242,7 +242,8 @@ def test_finalist_of_the_search_is_not_trained_again_on_its_seed(table) -> None:
 
 def test_a_table_is_made_of_complete_trials(tmp_path: Path, task, monkeypatch, capsys) -> None:
     import make_table
-    from curve_table import CurveTable
+
+    from sb3_hpo.tables.curve_table import CurveTable
 
     output = tmp_path / "tables" / "made.npz"
     study_file = tmp_path / "table.db"
@@ -290,7 +291,8 @@ def test_the_table_is_made_by_a_random_search_that_goes_on() -> None:
 
 def test_synthetic_tables_are_tables(tmp_path: Path, monkeypatch) -> None:
     import synthetic_tables
-    from curve_table import CurveTable
+
+    from sb3_hpo.tables.curve_table import CurveTable
 
     monkeypatch.setattr(synthetic_tables, "N_CONFIGURATIONS", 20)
     monkeypatch.setattr(sys, "argv", ["synthetic_tables.py", str(tmp_path), "--seed", "1"])
