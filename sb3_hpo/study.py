@@ -229,6 +229,8 @@ def open_study(
     space: SearchSpace,
     settings: TuningSettings,
     first_trials: Sequence[FirstTrial] = (),
+    *,
+    begins_with_known: bool = True,
 ) -> tuple[optuna.Study, StudyDescription]:
     """Create a study, or go on with an existing one.
 
@@ -236,6 +238,7 @@ def open_study(
     configured, as far as the budget has trials.
 
     :param first_trials: what comes next, unless the study has it
+    :param begins_with_known: False to leave these first two out
     :raises UserError: if a study of that name exists but is about something else, or if sampler or pruner cannot work
     """
     wanted = describe(task, space, settings)
@@ -246,7 +249,8 @@ def open_study(
         study = optuna.load_study(storage=storage, study_name=study_name)
     else:
         study.set_user_attr(STEP, _step(settings))
-        _enqueue(study, itertools.islice(_known_configurations(task, space, settings), settings.fewest_trials))
+        if begins_with_known:
+            _enqueue(study, itertools.islice(_known_configurations(task, space, settings), settings.fewest_trials))
         study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
     description = read_description(study, study_name)
     description.must_match(wanted, study_name)
@@ -261,7 +265,7 @@ def set_up(study: optuna.Study, description: StudyDescription, space: SearchSpac
 
     :raises UserError: if one of them cannot work
     """
-    make = functools.partial(_sampler, settings, space, description.seed)
+    make = functools.partial(sampler_from, settings, space, description.seed)
     make(0)
     study.sampler = SeededByTrial(make)
     study.pruner = create_pruner(
@@ -291,7 +295,12 @@ def _has_begun(study: optuna.Study) -> bool:
     return any(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
 
 
-def _sampler(settings: TuningSettings, space: SearchSpace, study_seed: int, number: int) -> BaseSampler:
+def sampler_from(settings: TuningSettings, space: SearchSpace, study_seed: int, number: int) -> BaseSampler:
+    """The sampler that settings name, seeded for a trial.
+
+    :param study_seed: the same for everyone who works on the study
+    :param number: of the trial that it begins with
+    """
     context = SamplingContext(
         space,
         seed=sampler_seed(settings.seed, number),
