@@ -198,9 +198,10 @@ def _check_files(output: Path, json_file: Path | None) -> None:
     if output.suffix not in SUFFIXES:
         raise UserError(f"--output is {str(output)!r}, it must end with one of {', '.join(SUFFIXES)}")
     for path in filter(None, (output, json_file)):
+        probe = path.with_name(f".{path.name}.writable")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab"):
-                pass
+            probe.touch()
+            probe.unlink()
         except OSError as error:
             raise UserError(f"{str(path)!r} cannot be written: {error.strerror}") from None

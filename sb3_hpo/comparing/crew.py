@@ -105,9 +105,10 @@ class SearchCrew:
             while futures:
                 if stop.is_pending:
                     pool.stop()
-                done, _ = concurrent.futures.wait(futures, POLL_S, concurrent.futures.FIRST_COMPLETED)
+                concurrent.futures.wait(futures, POLL_S, concurrent.futures.FIRST_COMPLETED)
                 look()
-                for future in done:
+                # One that is cancelled is done too, which wait() never says.
+                for future in [future for future in futures if future.done()]:
                     name = futures.pop(future)
                     if future.cancelled():
                         continue

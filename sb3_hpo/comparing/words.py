@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from sb3_hpo.settings import TuningSettings
 from sb3_hpo.wording import count, duration, interval_in_words, one_decimal
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def sentences(result: ComparisonResult) -> Iterator[str]:
         if missing:
             n = result.plan.n_repetitions
             yield f"{of_sampler.sampler}: {missing} of {n} repetitions trained no trial to its end; they are left out."
+    if "tpe" in result.plan.samplers:
+        n = TuningSettings.n_startup_trials
+        yield f"tpe draws its first {n} trials at random; then it learns from what there is."
     if result.ranking:
         best = result.ranking[0]
         for other, comparison in result.against_the_best():
@@ -61,8 +65,9 @@ def grid_in_words(grid: Grid, budget: int | None) -> str:
 
     :param budget: trainings of a search; None where only time bounds it
     """
-    shape = " x ".join(str(n) for n in grid.shape.values())
-    size = f"grid: {count(grid.n_points, 'point')} ({shape} values of {count(len(grid.shape), 'parameter')})"
+    fewest, most = min(grid.shape.values()), max(grid.shape.values())
+    values = f"{most}" if fewest == most else f"{fewest} to {most}"
+    size = f"grid: {count(grid.n_points, 'point')} ({count(len(grid.shape), 'parameter')} of {values} values)"
     if budget is None:
         return size
     if budget >= grid.n_points:
