@@ -5,9 +5,9 @@
 none``, in as many processes as there are cores, and writes what is complete. It takes hours. Ctrl-C ends it, and what
 is complete is written; the same command goes on. ``--n-configurations 0`` trains nothing and only writes.
 
-The first configurations are the one tuned from and SB3's defaults. What is in a table says :mod:`curve_table`; beside
-that, ``final_reward`` ``(n_configurations, n_seeds)`` is the mean return of 20 episodes of the agent that came out, as
-validation judges it.
+The first configurations are the one tuned from and SB3's defaults. What is in a table says
+:mod:`sb3_hpo.tables.curve_table`; beside that, ``final_reward`` ``(n_configurations, n_seeds)`` is the mean return of
+20 episodes of the agent that came out, as validation judges it.
 """
 
 from __future__ import annotations

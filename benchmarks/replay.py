@@ -2,8 +2,8 @@
 
 ``python benchmarks/replay.py TABLE.npz --policy default --budget 1000 --repetitions 200 --seed 0 --json`` tunes 200
 times, each time within 1,000 evaluations of the table, and prints how far the configuration that won is from the best
-one. What a table is says :mod:`curve_table`; the policies are in :mod:`policies`. Objective, scores, samplers, pruners,
-finalists and elimination are the project's own.
+one. What a table is says :mod:`sb3_hpo.tables.curve_table`; the policies are in :mod:`policies`. Objective, scores,
+samplers, pruners, finalists and elimination are the project's own.
 
 The budget is all that is spent until the winner is chosen, in evaluations of the table. The comparison of the winner
 with the configuration that was tuned from is not in it: that chooses nothing, and a table has no such configuration.
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from curve_table import CurveTable
 from policies import POLICIES
 from table_tuning import TableTuning
 
 from sb3_hpo import __version__
 from sb3_hpo.seeds import bootstrap_generator
+from sb3_hpo.tables.curve_table import CurveTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

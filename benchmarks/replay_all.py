@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curve_table import CurveTable
 from policies import POLICIES
 from replay import as_text, provenance, replay
+
+from sb3_hpo.tables.curve_table import CurveTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

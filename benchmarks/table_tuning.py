@@ -3,93 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
+from allotment import next_in_line
 from mixed_sampler import MixedSampler
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.trial import FrozenTrial, TrialState
-from table_task import Purse, TableTask
 
-from sb3_hpo.allotment import next_in_line
 from sb3_hpo.candidates import Candidate, choose_candidates
 from sb3_hpo.elimination import level
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.new_params import NewParams
 from sb3_hpo.objective import Objective
 from sb3_hpo.promoting import n_finals
-from sb3_hpo.pruners import PruningScale, create_pruner
-from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.search import search
-from sb3_hpo.search_clock import MAX_CHOOSING_SHARE, MAX_CLOSING_SHARE, SearchClock
+from sb3_hpo.search_clock import MAX_CHOOSING_SHARE
 from sb3_hpo.selection import Selection
+from sb3_hpo.tables.purse import Purse
+from sb3_hpo.tables.purse_clock import PurseClock
+from sb3_hpo.tables.table_study import table_pruner, table_sampler
+from sb3_hpo.tables.table_task import TableTask
 from sb3_hpo.validation import seeds_of_the_search
 from sb3_hpo.validation_trainings import Trainings, open_validation_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
-    from curve_table import CurveTable
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from policies import Policy
 
-MAX_FREE_TRIALS = 30
-"""Trials in a row that cost nothing after which there is nothing left to try."""
-
-
-class NewRows(NewParams):
-    """Proposes no configuration of the table twice: one that is sampled in a tuning is another one each time.
-
-    :param sampler: what learns
-    """
-
-    def __init__(self, sampler: BaseSampler, table: CurveTable, seed: int) -> None:
-        super().__init__(sampler, table.space, seed)
-        self._table = table
-
-    def key(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
-        """The configuration that is nearest."""
-        return frozenset({("row", self._table.index(params))})
-
-    def is_exhausted(self, study: optuna.Study) -> bool:
-        """Whether all configurations of the table were proposed."""
-        return len(self.known_params(study)) == len(self._table.curves)
-
-
-class PurseClock(SearchClock):
-    """Ends the search as the project's clock does, with evaluations of a table in the place of seconds.
-
-    :param reserve: evaluations kept for the choice of the winner
-    :param closing: evaluations before it that are kept to train finalists to the end
-    """
-
-    def __init__(self, purse: Purse, reserve: int, closing: int) -> None:
-        self._purse = purse
-        self._closing = min(closing, int(MAX_CLOSING_SHARE * purse.budget))
-        self._budget_of_search = purse.budget - reserve
-        self._spent = 0
-        self._n_free = 0
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the rest of the budget belongs to the choice of the winner."""
-        return self._purse.is_empty or self._purse.spent >= self._budget_of_search or self._n_free >= MAX_FREE_TRIALS
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether what is left of the search's is just enough to train finalists to the end."""
-        return self._purse.spent >= self._budget_of_search - self._closing
-
-    def interrupts(self) -> bool:
-        """Whether a training that runs has to end."""
-        return self._purse.is_empty or self._purse.spent > self._budget_of_search
-
-    def learn_from(self, trial: FrozenTrial) -> None:
-        """Count the trials that cost nothing."""
-        self._n_free = self._n_free + 1 if self._purse.spent == self._spent else 0
-        self._spent = self._purse.spent
+    from sb3_hpo.tables.curve_table import CurveTable
 
 
 class PurseDeadline(Deadline):
@@ -150,14 +95,8 @@ class TableTuning:
 
     def _sampler(self) -> BaseSampler:
         policy, space = self._policy, self._table.space
-        settings = policy.settings
-        context = SamplingContext(space, self._seed(), self._seed(), settings.n_startup_trials)
-        sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
-        if isinstance(sampler, NewParams):
-            # The zoo lets it repeat itself.
-            sampler = (
-                sampler.sampler if policy.has_random_seeds else NewRows(sampler.sampler, self._table, self._seed())
-            )
+        # The zoo lets it repeat itself.
+        sampler = table_sampler(self._table, policy.settings, self._seed, may_repeat=policy.has_random_seeds)
         if not policy.random_share:
             return sampler
         distributions = {parameter.name: parameter.distribution for parameter in space}
@@ -168,9 +107,7 @@ class TableTuning:
         if settings.n_evaluations * settings.n_seeds == 1 and settings.pruner == "median":
             # The project refuses what never prunes in time; the zoo does not.
             return MedianPruner(settings.n_startup_trials, n_warmup_steps=0)
-        n_timesteps = self._table.n_evaluations
-        scale = PruningScale(n_timesteps, settings.n_seeds, settings.n_startup_trials, settings.n_evaluations)
-        return create_pruner(settings.pruner, scale, settings.pruner_kwargs)
+        return table_pruner(self._table, settings)
 
     def _reserve(self) -> int:
         """Evaluations kept for the choice of the winner."""

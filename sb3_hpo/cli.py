@@ -44,6 +44,7 @@ def _run(words: list[str]) -> int:
     commands.add_parser("tune", help="search, validate on fresh seeds, export", add_help=False)
     commands.add_parser("spaces", help="list the algorithms, show a search space", add_help=False)
     commands.add_parser("validate", help="train the finalists of a study on fresh seeds", add_help=False)
+    commands.add_parser("compare", help="compare samplers on the same budget, with a picture", add_help=False)
     commands.add_parser("export", help="write a trial as YAML that the stock zoo trains with", add_help=False)
     commands.add_parser("replay", help="train a trial again, to the last digit", add_help=False)
     commands.add_parser("report", help="write what a study found as one HTML file", add_help=False)
@@ -60,7 +61,14 @@ def _run(words: list[str]) -> int:
         return command
     if args.command == "report":
         return _report(words[1:])
-    run = {"tune": _tune, "train": _train, "spaces": _spaces, "worker": _worker, "storage-proxy": _storage_proxy}
+    run = {
+        "tune": _tune,
+        "train": _train,
+        "spaces": _spaces,
+        "worker": _worker,
+        "compare": _compare,
+        "storage-proxy": _storage_proxy,
+    }
     return run[args.command](words[1:])
 
 
@@ -148,6 +156,14 @@ def _report(words: list[str]) -> int:
 
     with failures_in_one_line(location_of(words)):
         return report_command(words)
+
+
+def _compare(words: list[str]) -> int:
+    from sb3_hpo.compare_command import compare_command
+    from sb3_hpo.storage_failures import failures_in_one_line
+
+    with failures_in_one_line(go_on="the same command"):
+        return compare_command(words)
 
 
 def _storage_proxy(words: list[str]) -> int:

@@ -79,6 +79,16 @@ class Display:
         best = "none" if self._best is None else f"{self._best:.1f}"
         self._advance(f"trials, {self._n_pruned} pruned, best {best}")
 
+    def progress(self, completed: float, status: str) -> None:
+        """Show how many steps of the phase are done, and in words how it stands."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=completed, status=status)
+
+    def table(self, table: Table) -> None:
+        """Print a table."""
+        self._console.print()
+        self._console.print(table)
+
     def run_finished(self, candidate: Candidate, score: float) -> None:
         """Tell that a training of the validation is over."""
         self.line(f"validation: {candidate.name:<10} mean return {score:8.1f}")
@@ -103,8 +113,7 @@ class Display:
             table.add_column(heading, justify="left" if heading == "candidate" else "right")
         for validated in result.validation.ranking:
             table.add_row(*_row(validated))
-        self._console.print()
-        self._console.print(table)
+        self.table(table)
         missing = result.validation.n_seeds_asked - len(result.validation.seeds)
         if missing > 0 and result.validation.default.failure is None:
             self.line(f"{missing} of {count(result.validation.n_seeds_asked, 'validation seed')} not reached in time.")

@@ -68,3 +68,24 @@ class SeededByTrial(BaseSampler):
         """Whether the sampler has tried everything there is; False for one that never ends."""
         is_exhausted = getattr(self.sampler, "is_exhausted", None)
         return is_exhausted is not None and bool(is_exhausted(study))
+
+
+class SeededByEachTrial(SeededByTrial):
+    """Makes a sampler anew for each trial, by how many trials came before it that count.
+
+    A search by one process that was stopped and goes on draws the same as one that was not. It suits samplers that keep
+    nothing between trials but their random numbers.
+
+    :param make: number of trials before -> the sampler
+    :param counts: whether a trial counts, as one that is tried again does not
+    """
+
+    def __init__(self, make: Callable[[int], BaseSampler], counts: Callable[[FrozenTrial], bool]) -> None:
+        super().__init__(make)
+        self._counts = counts
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Make the sampler of this trial."""
+        earlier = study.get_trials(deepcopy=False)[: trial.number]
+        self._sampler = self._make(sum(map(self._counts, earlier)))
+        self._sampler.before_trial(study, trial)

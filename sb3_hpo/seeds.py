@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP, _SELECTION, _RESUME = range(7)
+_TUNING, _VALIDATION, _EVALUATION, _SAMPLER, _BOOTSTRAP, _SELECTION, _RESUME, _REPETITION = range(8)
 
 _MAX_SEED = 2**31 - 1
 """numpy, torch and Gymnasium all take seeds up to this one, with room for the rank of a parallel environment."""
@@ -47,6 +47,11 @@ def sampler_seed(seed: int, first_trial: int) -> int:
     No two workers of a study share a number, nor does one that goes on with it later: none repeats what another drew.
     """
     return _distinct_seeds(seed, _SAMPLER, 1, first_trial)[0]
+
+
+def repetition_seed(seed: int, repetition: int) -> int:
+    """The seed of a search that is one of several like it: ``repetition`` counts them from 0."""
+    return _distinct_seeds(seed, _REPETITION, 1, repetition)[0]
 
 
 def bootstrap_generator(seed: int) -> np.random.Generator:

@@ -226,6 +226,8 @@ def open_study(
     space: SearchSpace,
     settings: TuningSettings,
     first_trials: Sequence[FirstTrial] = (),
+    *,
+    begins_with_known: bool = True,
 ) -> tuple[optuna.Study, StudyDescription]:
     """Create a study, or go on with an existing one.
 
@@ -233,6 +235,7 @@ def open_study(
     configured, as far as the budget has trials.
 
     :param first_trials: what comes next, unless the study has it
+    :param begins_with_known: False to leave these first two out
     :raises UserError: if a study of that name exists but is about something else, or if sampler or pruner cannot work
     """
     wanted = describe(task, space, settings)
@@ -243,7 +246,8 @@ def open_study(
         study = optuna.load_study(storage=storage, study_name=study_name)
     else:
         study.set_user_attr(STEP, _step(settings))
-        _enqueue(study, itertools.islice(_known_configurations(task, space, settings), settings.fewest_trials))
+        if begins_with_known:
+            _enqueue(study, itertools.islice(_known_configurations(task, space, settings), settings.fewest_trials))
         study.set_user_attr(DESCRIPTION, dataclasses.asdict(wanted))
     description = read_description(study, study_name)
     description.must_match(wanted, study_name)
@@ -258,7 +262,8 @@ def set_up(study: optuna.Study, description: StudyDescription, space: SearchSpac
 
     :raises UserError: if one of them cannot work
     """
-    make = functools.partial(_sampler, settings, space, description)
+    default = _default_params(space, description)
+    make = functools.partial(sampler_from, settings, space, description.seed, default=default)
     make(0)
     study.sampler = SeededByTrial(make)
     study.pruner = create_pruner(
@@ -288,13 +293,25 @@ def _has_begun(study: optuna.Study) -> bool:
     return any(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
 
 
-def _sampler(settings: TuningSettings, space: SearchSpace, description: StudyDescription, number: int) -> BaseSampler:
+def sampler_from(
+    settings: TuningSettings,
+    space: SearchSpace,
+    study_seed: int,
+    number: int,
+    default: Mapping[str, Plain] | None = None,
+) -> BaseSampler:
+    """The sampler that settings name, seeded for a trial.
+
+    :param study_seed: the same for everyone who works on the study
+    :param number: of the trial that it begins with
+    :param default: params of the configuration that is tuned from, where the sampler may begin around it
+    """
     context = SamplingContext(
         space,
         seed=sampler_seed(settings.seed, number),
-        study_seed=sampler_seed(description.seed, 0),
+        study_seed=sampler_seed(study_seed, 0),
         n_startup_trials=settings.n_startup_trials,
-        default=_default_params(space, description),
+        default=default,
     )
     return create_sampler(settings.sampler, context, settings.sampler_kwargs)
 

@@ -74,6 +74,14 @@ def test_worker_commands_are_accepted(command):
     assert worker_parser().parse_args(shlex.split(command)[2:]).study_name == "my-study"
 
 
+@pytest.mark.parametrize("command", commands("sb3-hpo compare"))
+def test_comparing_commands_are_accepted(command):
+    from sb3_hpo.compare_command import compare_parser
+
+    args = compare_parser().parse_args(shlex.split(command)[2:])
+    assert args.budget in (5, 20)
+
+
 @pytest.mark.parametrize("command", commands("sb3-hpo storage-proxy"))
 def test_proxy_commands_are_accepted(command):
     from sb3_hpo.storage_proxy import proxy_parser

@@ -14,18 +14,18 @@ import pytest
 from sb3_hpo.cli import tune_parser
 from sb3_hpo.objective import Objective
 from sb3_hpo.settings import TuningSettings
+from tests.tables import grid_arrays
 from tests.tasks import SPACE
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 MODULES = (
-    "curve_table",
+    "allotment",
     "make_table",
     "mixed_sampler",
     "policies",
     "replay",
     "replay_all",
     "synthetic_tables",
-    "table_task",
     "table_tuning",
 )
 
@@ -41,23 +41,6 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch):
         sys.modules.pop(name, None)
 
 
-def grid_arrays() -> dict[str, np.ndarray]:
-    """12 configurations on a grid, 3 seeds, 20 evaluations: what is reached is the product of the columns."""
-    rates, choices = np.meshgrid([1e-4, 1e-3, 1e-2, 1e-1], ["a", "b", "c"], indexing="ij")
-    level = np.outer([1.0, 3.0, 4.0, 2.0], [1.0, 2.0, 3.0]).ravel()
-    noise = np.random.default_rng(0).normal(0.0, 0.05, (12, 3, 20))
-    curves = level[:, None, None] * np.linspace(0.1, 1.0, 20) + noise
-    curves[0, 0, 5:] = np.nan
-    return {
-        "rate": rates.ravel(),
-        "kind": choices.ravel(),
-        "constant": np.ones(12),
-        "seeds": np.arange(3),
-        "mean_reward": curves.astype(np.float32),
-        "seconds": np.zeros((12, 3, 20)),
-    }
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     np.savez(tmp_path / "small.npz", **grid_arrays())
@@ -66,58 +49,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def table(path: Path):
-    from curve_table import CurveTable
+    from sb3_hpo.tables.curve_table import CurveTable
 
     return CurveTable.read(path)
-
-
-def test_columns_are_the_search_space(table) -> None:
-    from optuna.distributions import CategoricalDistribution, IntDistribution
-
-    assert {parameter.name: parameter.distribution for parameter in table.space} == {
-        "rate": IntDistribution(0, 3),
-        "kind": CategoricalDistribution(["a", "b", "c"]),
-    }
-    assert [table.index(table.params(i)) for i in range(12)] == list(range(12))
-    assert table.index({"rate": 2, "kind": "c"}) == 8
-
-
-def test_run_that_ended_early_keeps_its_last_value(table) -> None:
-    assert (table.curves[0, 0, 4:] == table.curves[0, 0, 4]).all()
-
-
-def test_truth_is_the_mean_over_all_seeds_of_the_last_tenth(table) -> None:
-    assert table.truth[8] == pytest.approx(table.curves[8, :, -3:].mean())
-    assert table.regret[8] == 0.0
-    assert table.regret.max() == 1.0
-
-
-def test_point_between_configurations_stands_for_the_nearest() -> None:
-    from curve_table import CurveTable
-    from optuna.distributions import FloatDistribution
-
-    table = CurveTable(
-        {"x": np.array([0.0, 1.0, 10.0]), "y": np.array([0.0, 3.0, 2.0])}, np.zeros((3, 1, 4)), np.zeros((3, 1))
-    )
-    assert table.space["x"].distribution == FloatDistribution(0.0, 10.0)
-    assert [table.index(table.params(i)) for i in range(3)] == [0, 1, 2]
-    assert table.index({"x": 3.0, "y": 2.9}) == 1
-
-
-@pytest.mark.parametrize(
-    ("arrays", "words"),
-    [
-        ({"x": np.zeros(2)}, "mean_reward"),
-        ({"mean_reward": np.zeros((2, 1, 4))}, "column of 2 values"),
-        ({"mean_reward": np.zeros((2, 1, 4)), "x": np.zeros(3)}, "column of 2 values"),
-    ],
-)
-def test_file_that_is_no_table(tmp_path: Path, arrays, words: str) -> None:
-    from curve_table import CurveTable
-
-    np.savez(tmp_path / "no.npz", **arrays)
-    with pytest.raises(ValueError, match=words):
-        CurveTable.read(tmp_path / "no.npz")
 
 
 def test_command_prints_one_json_object(path: Path, monkeypatch, capsys) -> None:
@@ -180,19 +114,6 @@ def test_stock_trains_every_trial_to_its_end_on_any_seed_and_takes_the_best_last
     assert len(columns) > 1
 
 
-def test_purse_pays_once_for_what_has_a_checkpoint() -> None:
-    from table_task import Purse
-
-    training = (0, 0)
-    for keeps_from, reached in ((None, 0), (0, 6), (5, 6), (7, 0)):
-        purse = Purse(10, keeps_from)
-        assert all(purse.pay(training, n) for n in range(1, 7))
-        assert (purse.spent, purse.left, purse.reached(training)) == (6, 4, reached)
-        assert not purse.pay(training, 11, cost=5)
-        assert purse.is_empty
-        assert purse.spent == 6
-
-
 def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> None:
     from policies import POLICIES
     from table_tuning import TableTuning
@@ -242,7 +163,8 @@ def test_finalist_of_the_search_is_not_trained_again_on_its_seed(table) -> None:
 
 def test_a_table_is_made_of_complete_trials(tmp_path: Path, task, monkeypatch, capsys) -> None:
     import make_table
-    from curve_table import CurveTable
+
+    from sb3_hpo.tables.curve_table import CurveTable
 
     output = tmp_path / "tables" / "made.npz"
     study_file = tmp_path / "table.db"
@@ -290,7 +212,8 @@ def test_the_table_is_made_by_a_random_search_that_goes_on() -> None:
 
 def test_synthetic_tables_are_tables(tmp_path: Path, monkeypatch) -> None:
     import synthetic_tables
-    from curve_table import CurveTable
+
+    from sb3_hpo.tables.curve_table import CurveTable
 
     monkeypatch.setattr(synthetic_tables, "N_CONFIGURATIONS", 20)
     monkeypatch.setattr(sys, "argv", ["synthetic_tables.py", str(tmp_path), "--seed", "1"])

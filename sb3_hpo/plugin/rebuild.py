@@ -74,14 +74,26 @@ def rebuild_space(description: StudyDescription, task: ZooTask) -> SearchSpace:
 def rebuild_stock_task(
     algo: str, env_id: str, gym_packages: Sequence[str], n_timesteps: int | None, log_folder: str
 ) -> ZooTask:
-    """The task of a study that the stock zoo made, with the configuration that the zoo has for the environment.
+    """The task of a study that the stock zoo made: the zoo keeps none of it.
 
+    :param n_timesteps: environment steps of a training; None for those of the configuration
+    :raises UserError: if the algorithm or the environment is unknown, or the model cannot be built
+    """
+    return configured_task(algo, env_id, gym_packages, n_timesteps, log_folder)
+
+
+def configured_task(
+    algo: str, env_id: str, gym_packages: Sequence[str], n_timesteps: int | None, log_folder: str
+) -> ZooTask:
+    """An algorithm on an environment, with the configuration that the zoo, or else this project, has for it.
+
+    :param gym_packages: modules that may be imported
     :param n_timesteps: environment steps of a training; None for those of the configuration
     :raises UserError: if the algorithm or the environment is unknown, or the model cannot be built
     """
     check_registered(algo, env_id, gym_packages)
     args = zoo_parser().parse_args([])
-    args.algo, args.env, args.log_folder = algo, env_id, log_folder
+    args.algo, args.env, args.log_folder, args.gym_packages = algo, env_id, log_folder, list(gym_packages)
     experiment = HpoExperimentManager(
         args, algo, env_id, log_folder, n_timesteps=n_timesteps or 0, optimize_hyperparameters=True, verbose=0
     )

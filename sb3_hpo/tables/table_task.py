@@ -17,51 +17,17 @@ from stable_baselines3.common.vec_env import VecEnv
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from curve_table import CurveTable
     from stable_baselines3.common.callbacks import BaseCallback
+
+    from sb3_hpo.tables.curve_table import CurveTable
+    from sb3_hpo.tables.purse import Purse
 
 _LOGGER = Logger(None, [])
 """Writes nowhere."""
 
 
-class Purse:
-    """A budget in evaluations of the table.
-
-    :param budget: evaluations that may be paid for
-    :param keeps_from: evaluations from which on a training has a checkpoint, so that what it was paid for once is free
-        from then on; None for never
-    """
-
-    def __init__(self, budget: int, keeps_from: int | None) -> None:
-        self.budget = budget
-        self.spent = 0
-        self.is_empty = False
-        """Whether something could not be paid for."""
-        self._keeps_from = keeps_from
-        self._reached: dict[tuple[int, int], int] = {}
-
-    @property
-    def left(self) -> int:
-        """Evaluations left."""
-        return self.budget - self.spent
-
-    def reached(self, training: tuple[int, int]) -> int:
-        """Evaluations that a training, of a configuration on a seed, need not be paid for."""
-        return self._reached.get(training, 0)
-
-    def pay(self, training: tuple[int, int], n_evaluations: int, cost: int = 1) -> bool:
-        """Bring a training to so many evaluations; False, and nothing paid, if there is not enough left."""
-        if cost > self.left:
-            self.is_empty = True
-            return False
-        self.spent += cost
-        if self._keeps_from is not None and n_evaluations >= self._keeps_from:
-            self._reached[training] = max(n_evaluations, self.reached(training))
-        return True
-
-
 class TableTask:
-    """A table as a task. Implements ``sb3_hpo.task.Task``.
+    """A table as a task: what the objective asks of :class:`sb3_hpo.task.Task`.
 
     :param column: the column of the table that stands for a training seed
     """
@@ -105,7 +71,7 @@ class TableTask:
 
 
 class TableTraining:
-    """A configuration of a table, ready to be trained. Implements ``sb3_hpo.task.Training``."""
+    """A configuration of a table, ready to be trained: what the objective asks of :class:`sb3_hpo.task.Training`."""
 
     def __init__(self, task: TableTask, index: int) -> None:
         self.n_timesteps = task.table.n_evaluations
@@ -126,8 +92,9 @@ class TableTraining:
 
     def learn(self, model: _Model, callbacks: Sequence[BaseCallback]) -> None:
         """Walk along the curve until its end or until a callback says stop, as the objective's does without means."""
+        stand_in: Any = model
         for callback in callbacks:
-            callback.init_callback(model)
+            callback.init_callback(stand_in)
             callback.on_training_start({"total_timesteps": self.n_timesteps}, {})
         purse, training = self._task.purse, (self._index, self._column)
         reached = purse.reached(training)

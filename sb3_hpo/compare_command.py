@@ -1,0 +1,207 @@
+"""``sb3-hpo compare``: several samplers on the same budget, on a task or on a table of learning curves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+
+from sb3_hpo.comparing.picture import SUFFIXES, draw
+from sb3_hpo.comparing.plan import DEFAULT_BUDGET, DEFAULT_SAMPLERS, Plan
+from sb3_hpo.comparing.table_searches import compare_on_table
+from sb3_hpo.comparing.words import result_table, sentences
+from sb3_hpo.display import Display
+from sb3_hpo.durations import seconds
+from sb3_hpo.errors import UserError
+from sb3_hpo.parsers import OneLineParser
+from sb3_hpo.processes import prepare_processes, usable_cores
+from sb3_hpo.settings import TuningSettings
+from sb3_hpo.tables.curve_table import CurveTable
+from sb3_hpo.versions import installed_versions
+from sb3_hpo.whole_files import write_whole
+from sb3_hpo.wording import one_decimal
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from sb3_hpo.comparing.result import ComparisonResult
+    from sb3_hpo.comparing.traces import Trace
+
+DEFAULT_OUTPUT = "compare.png"
+REPETITIONS_ON_A_TABLE = 20
+REPETITIONS_ON_A_TASK = 5
+
+_OF_A_TASK = (
+    "algo",
+    "env",
+    "n_timesteps",
+    "timeout",
+    "search_space",
+    "gym_packages",
+    "storage",
+    "study_name",
+    "max_incumbents",
+)
+"""Options that say nothing about a table."""
+
+
+def compare_command(words: Sequence[str]) -> int:
+    """Run the searches, judge what they found, and draw it."""
+    parser = compare_parser()
+    args = parser.parse_args(list(words))
+    n_jobs = usable_cores() if args.n_jobs is None else args.n_jobs
+    if n_jobs < 1:
+        raise UserError(f"--n-jobs is {n_jobs}, it must be at least 1")
+    plan = _plan(args)
+    _check_files(args.output, args.json)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    display = Display()
+    if args.table is not None:
+        return _on_table(args, plan, n_jobs, display)
+    from sb3_hpo.task_comparison import compare_on_task
+
+    return compare_on_task(args, plan, n_jobs, display, lambda result: publish(result, args, display))
+
+
+def compare_parser() -> argparse.ArgumentParser:
+    """The parser of ``sb3-hpo compare``."""
+    parser = OneLineParser(
+        prog="sb3-hpo compare",
+        description="Compare samplers: searches on the same budget, several by each, in turn on the same cores. What "
+        "each of them took for its best, from the beginning to the end, is trained again on fresh seeds. The same "
+        "command goes on where it was stopped.",
+    )
+    what = parser.add_argument_group("what is searched")
+    what.add_argument("--algo", help="Algorithm (default: dqn)")
+    what.add_argument("--env", help="Environment (default: CartPole-v1)")
+    what.add_argument("-n", "--n-timesteps", type=int, help="Environment steps of a training (default: as configured)")
+    what.add_argument("--search-space", metavar="FILE", help="YAML file that changes the search space")
+    what.add_argument("--gym-packages", nargs="+", help="Modules that may be imported")
+    what.add_argument("--table", type=Path, metavar="FILE", help="Table of learning curves (.npz) instead of trainings")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--samplers",
+        type=_names,
+        default=DEFAULT_SAMPLERS,
+        help=f"Names of samplers, with commas between them (default: {','.join(DEFAULT_SAMPLERS)})",
+    )
+    how.add_argument(
+        "--grid-points", type=int, metavar="N", help="Values of each numeric parameter in the grid (default: 3)"
+    )
+    how.add_argument(
+        "--pruner",
+        default=Plan.pruner,
+        help="What every search gives trainings up with (default: none, so that the samplers alone differ)",
+    )
+    how.add_argument(
+        "--budget",
+        type=int,
+        metavar="TRAININGS",
+        help=f"What a search may spend, in environment steps: so many whole trainings (default: {DEFAULT_BUDGET})",
+    )
+    how.add_argument("--timeout", type=seconds, help="Time of a search instead: seconds, or 20m, 1h30m")
+    how.add_argument(
+        "--repetitions",
+        type=int,
+        help=f"Searches by each sampler (default: {REPETITIONS_ON_A_TASK}, {REPETITIONS_ON_A_TABLE} on a table)",
+    )
+    how.add_argument(
+        "--n-seeds", type=int, default=Plan.n_seeds, help=f"Fresh seeds that judge (default: {Plan.n_seeds})"
+    )
+    how.add_argument(
+        "--max-incumbents",
+        type=int,
+        metavar="N",
+        help="Configurations of a search that are trained on fresh seeds, of those that were its best for a time "
+        "(default: 5)",
+    )
+    how.add_argument("--seed", type=int, default=Plan.seed, help=f"What all seeds come from (default: {Plan.seed})")
+    how.add_argument("--n-jobs", type=int, help="Searches side by side (default: the cores that may be used)")
+    where = parser.add_argument_group("where")
+    where.add_argument("--output", type=Path, default=Path(DEFAULT_OUTPUT), help=f"Picture (default: {DEFAULT_OUTPUT})")
+    where.add_argument("--json", type=Path, metavar="FILE", help="File for all numbers")
+    where.add_argument(
+        "--storage", help="Where the searches are kept (default: $SB3_HPO_STORAGE, or in the log folder)"
+    )
+    where.add_argument(
+        "--study-name", help="What the names of their studies begin with (default: from what is compared)"
+    )
+    where.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of checkpoints")
+    return parser
+
+
+def publish(result: ComparisonResult, args: argparse.Namespace, display: Display) -> None:
+    """Write the picture and the numbers, and say what they show."""
+    try:
+        draw(result, args.output)
+        if args.json is not None:
+            content = {**result.as_mapping(), "versions": installed_versions()}
+            write_whole(args.json, json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{str(error.filename)!r} cannot be written: {error.strerror}") from None
+    display.table(result_table(result))
+    for sentence in sentences(result):
+        display.line(sentence)
+    display.line(f"picture: {args.output}")
+
+
+def _on_table(args: argparse.Namespace, plan: Plan, n_jobs: int, display: Display) -> int:
+    for name in _OF_A_TASK:
+        if getattr(args, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')} says nothing about a table: leave it out, or --table")
+    try:
+        table = CurveTable.read(args.table)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--table: {error}") from None
+    if n_jobs > 1:
+        prepare_processes(["sb3_hpo.comparing.table_searches"])
+    n_done = 0
+
+    def search_ended(trace: Trace) -> None:
+        nonlocal n_done
+        n_done += 1
+        best = f"best {one_decimal(trace.incumbents[-1].score)}" if trace.incumbents else "nothing found"
+        display.progress(n_done, f"searches, {trace.search.name}: {best}")
+
+    display.begin("compare", len(list(plan.searches)), lambda: None)
+    try:
+        result = compare_on_table(table, args.table.stem, plan, n_jobs, search_ended)
+    finally:
+        display.end()
+    publish(result, args, display)
+    return 0
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    repetitions = REPETITIONS_ON_A_TASK if args.table is None else REPETITIONS_ON_A_TABLE
+    budget = DEFAULT_BUDGET if args.budget is None and args.timeout is None else args.budget
+    return Plan(
+        samplers=tuple(args.samplers),
+        pruner=args.pruner,
+        budget=budget,
+        timeout=args.timeout,
+        n_repetitions=repetitions if args.repetitions is None else args.repetitions,
+        n_seeds=args.n_seeds,
+        seed=args.seed,
+        grid_points=args.grid_points,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _check_files(output: Path, json_file: Path | None) -> None:
+    if output.suffix not in SUFFIXES:
+        raise UserError(f"--output is {str(output)!r}, it must end with one of {', '.join(SUFFIXES)}")
+    for path in filter(None, (output, json_file)):
+        probe = path.with_name(f".{path.name}.writable")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserError(f"{str(path)!r} cannot be written: {error.strerror}") from None
