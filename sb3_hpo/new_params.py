@@ -52,6 +52,7 @@ class NewParams(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Params that are new, if there are any within reach."""
+        study = _whole(study)
         known = self.known_params(study, trial.number)
         learned = self._furthest.of(study)
         for draw in range(MAX_DRAWS):
@@ -102,3 +103,12 @@ class NewParams(BaseSampler):
         new, rest = self._ended.new_and_rest(study.get_trials(deepcopy=False))
         self._known.update(self.key(trial.params) for trial in new if trial.params)
         return self._known | {self.key(trial.params) for trial in rest if trial.number != number and trial.params}
+
+
+def _whole(study: optuna.Study) -> optuna.Study:
+    """All of a study, where Optuna shows a sampler the trials of one bracket of Hyperband alone.
+
+    A configuration that another bracket has is not new either, and what came further tells more whatever its bracket.
+    """
+    whole: optuna.Study = getattr(study, "_study", study)
+    return whole

@@ -1,4 +1,4 @@
-"""Search spaces as tables: what ``sb3-hpo spaces`` prints, and the one in the README."""
+"""Search spaces as tables: what ``sb3-hpo spaces`` prints, and the one in the documentation."""
 
 from __future__ import annotations
 

@@ -67,3 +67,22 @@ def test_what_others_try_right_now_is_known() -> None:
         SPACE.suggest(trial)
     assert len(set(keys(study))) == 8
     assert not list(itertools.filterfalse(lambda trial: trial.params, study.trials))
+
+
+def test_nothing_is_proposed_twice_in_the_brackets_of_hyperband() -> None:
+    study = optuna.create_study(
+        sampler=NewParams(optuna.samplers.TPESampler(seed=0, n_startup_trials=3), SPACE, 0),
+        pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9),
+        direction="maximize",
+    )
+
+    def objective(trial: optuna.Trial) -> float:
+        params = SPACE.suggest(trial)
+        for step in range(1, 10):
+            trial.report(float(len(params)), step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(len(params))
+
+    study.optimize(objective, n_trials=12)
+    assert len(set(keys(study))) == 12
