@@ -138,7 +138,10 @@ class TuningSettings:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check_type(field.name, getattr(self, field.name), str(field.type))
+            value = getattr(self, field.name)
+            _check_type(field.name, value, str(field.type))
+            if isinstance(value, list):  # By way of JSON or YAML.
+                object.__setattr__(self, field.name, tuple(value))
         for name in _AT_LEAST_ONE:
             _check_minimum(name, getattr(self, name), 1)
         for name in _AT_LEAST_ZERO:

@@ -31,7 +31,7 @@ def test_who_joins_reads_what_the_command_asks_for(study: optuna.Study) -> None:
 
 
 def test_who_joins_logs_as_the_command_does_but_where_its_own_user_says(study: optuna.Study) -> None:
-    logged = {"track": True, "mlflow": True, "wandb_tags": ["a"], "callback": ["mine.callback"]}
+    logged = {"track": True, "mlflow": True, "wandb_tags": ("a",), "callback": ("mine.callback",)}
     Command.begin(study, TuningSettings(**logged, tensorboard_log="/theirs", dashboard=True))
     joined = Command.newest(study, "").settings
     assert {name: getattr(joined, name) for name in logged} == logged

@@ -88,8 +88,8 @@ def test_bad_value_is_refused_by_name_and_value(option: str, value: object) -> N
         ("storage", None),
         ("sampler_kwargs", {}),
         ("pruner_kwargs", {"wrapped_pruner": "median", "patience": 3}),
-        ("callback", []),
-        ("callback", ["mine.callback"]),
+        ("callback", ()),
+        ("callback", ("mine.callback",)),
         ("tensorboard_log", ""),
         ("yes", True),
     ],
@@ -146,6 +146,10 @@ def test_settings_cannot_be_changed_after_the_check() -> None:
 def test_only_a_tuning_without_any_budget_gets_the_default_one(budget: dict, timeout: float | None) -> None:
     settings = TuningSettings(**budget, n_seeds=2).with_default_budget()
     assert settings == TuningSettings(**{**budget, "timeout": timeout}, n_seeds=2)
+
+
+def test_a_list_is_the_same_wherever_it_was_read() -> None:
+    assert TuningSettings(callback=["mine.callback"]) == TuningSettings(callback=("mine.callback",))
 
 
 def test_later_source_overrides_earlier_one() -> None:
