@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,6 +171,9 @@ def _on_table(args: argparse.Namespace, plan: Plan, n_jobs: int, display: Displa
     display.begin("compare", len(list(plan.searches)), lambda: None)
     try:
         result = compare_on_table(table, args.table.stem, plan, n_jobs, search_ended)
+    except KeyboardInterrupt:
+        sys.stderr.write("sb3-hpo: stopped; nothing is kept of searches on a table\n")
+        return 128 + signal.SIGINT
     finally:
         display.end()
     publish(result, args, display)

@@ -121,3 +121,13 @@ def test_mistakes_about_a_task_are_told_in_one_line(tmp_path: Path, words, told,
 
 def test_samplers_are_named_once_each() -> None:
     assert compare_parser().parse_args(["--samplers", "tpe, random,tpe,"]).samplers == ("tpe", "random")
+
+
+def test_stopping_a_table_keeps_nothing_and_says_so(table_file: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sb3_hpo.compare_command.compare_on_table", interrupted)
+    assert compare(table_file) == 130
+    assert capsys.readouterr().err == "sb3-hpo: stopped; nothing is kept of searches on a table\n"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import optuna
 
-from sb3_hpo.seeded_sampler import SeededByTrial
+from sb3_hpo.seeded_sampler import SeededByEachTrial, SeededByTrial
 
 
 def sampler() -> SeededByTrial:
@@ -42,3 +42,17 @@ def test_the_sampler_is_made_once_by_its_first_trial(study: optuna.Study) -> Non
 
 def test_a_sampler_that_has_no_end_is_never_exhausted(study: optuna.Study) -> None:
     assert not sampler().is_exhausted(study)
+
+
+def test_a_sampler_for_each_trial_is_seeded_by_the_trials_before_that_count(study: optuna.Study) -> None:
+    made: list[int] = []
+
+    def make(n_before: int) -> optuna.samplers.BaseSampler:
+        made.append(n_before)
+        return optuna.samplers.RandomSampler(seed=n_before)
+
+    study.sampler = SeededByEachTrial(make, lambda trial: trial.state == optuna.trial.TrialState.COMPLETE)
+    study.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0), n_trials=2)
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
+    study.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0), n_trials=1)
+    assert made == [0, 1, 2]

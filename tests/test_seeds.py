@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sb3_hpo.seeds import (
     bootstrap_generator,
     evaluation_seed,
+    repetition_seed,
     sampler_seed,
     selection_seeds,
     tuning_seeds,
@@ -77,3 +78,9 @@ def test_sampler_draws_otherwise_in_a_resumed_study() -> None:
 def test_bootstrap_generator_is_fixed_by_its_seed(seed: int, same: bool) -> None:
     draws = bootstrap_generator(3).integers(1_000, size=20)
     assert (draws == bootstrap_generator(seed).integers(1_000, size=20)).all() == same
+
+
+def test_repetitions_have_seeds_of_their_own() -> None:
+    seeds = [repetition_seed(seed, repetition) for seed in (0, 1) for repetition in range(20)]
+    assert len(set(seeds)) == 40
+    assert repetition_seed(1, 3) == seeds[23]

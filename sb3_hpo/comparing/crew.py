@@ -143,14 +143,18 @@ class _Pool:
     def __init__(self, executor: concurrent.futures.ProcessPoolExecutor, event: Event) -> None:
         self._executor = executor
         self._event = event
+        self._futures: list[Future[None]] = []
 
     def submit(self, work: str, *args: object) -> Future[None]:
-        return self._executor.submit(_run, work, *args)
+        future = self._executor.submit(_run, work, *args)
+        self._futures.append(future)
+        return future
 
     def stop(self) -> None:
-        """Have them hand back what they run."""
+        """Have them hand back what they run, and begin nothing more."""
         self._event.set()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for future in self._futures:
+            future.cancel()
 
 
 class _Validating:

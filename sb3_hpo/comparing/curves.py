@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sb3_hpo.comparing.traces import Trace
 
 N_POINTS = 100
-"""Points of a curve, evenly spaced."""
+"""Points of a curve, evenly spaced: about so many."""
 
 Axis: TypeAlias = Literal["steps", "seconds"]
 """What is spent: environment steps (of a table: evaluations), or seconds."""
@@ -40,7 +40,9 @@ class Curve:
     high: FloatArray
 
 
-def best_so_far(traces: Sequence[Trace], truth: Mapping[str, float], axis: Axis, end: float) -> Curve:
+def best_so_far(
+    traces: Sequence[Trace], truth: Mapping[str, float], axis: Axis, end: float, n_points: int = N_POINTS
+) -> Curve:
     """The curve of one sampler.
 
     A search that has ended keeps its best. The interval says how far the repetitions scatter, and with them what one
@@ -54,7 +56,7 @@ def best_so_far(traces: Sequence[Trace], truth: Mapping[str, float], axis: Axis,
     found = [trace for trace in traces if trace.incumbents]
     if not found:
         return Curve(*(np.empty(0) for _ in range(4)))
-    x = np.linspace(0.0, end, N_POINTS + 1)[1:]
+    x = np.linspace(0.0, end, n_points + 1)[1:]
     values = np.stack([_values(trace, truth, axis, x) for trace in found])
     x, values = x[~np.isnan(values).any(axis=0)], values[:, ~np.isnan(values).any(axis=0)]
     center, low, high = _summaries(values)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sb3_hpo.retries import reap
+from sb3_hpo.settings import TuningSettings
 from sb3_hpo.validation_trainings import Trainings, open_validation_study, train_and_evaluate
+from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -12,20 +15,17 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from sb3_hpo.candidates import Candidate
+    from sb3_hpo.display import Display
     from sb3_hpo.task import Task
     from sb3_hpo.workforce import Workforce
 
 
-class FreshTrainings:
+class Judging:
     """Trainings on fresh seeds, kept as those of a validation are: what was trained before is not trained again.
 
     :param name: what the name of the study that keeps them begins with
     :param seeds: the fresh seeds
-    :param n_episodes: deterministic episodes that judge one trained agent
     :param interrupted: asked at every step whether to give a training up
-    :param on_run: called after every training
-    :param on_failure: called after a training that failed with its candidate and the reason
-    :param workforce: who trains; None for this process
     """
 
     def __init__(
@@ -34,50 +34,82 @@ class FreshTrainings:
         name: str,
         task: Task,
         seeds: Sequence[int],
-        n_episodes: int,
         interrupted: Callable[[], bool],
-        on_run: Callable[[], None],
-        on_failure: Callable[[Candidate, str], None],
-        workforce: Workforce | None = None,
+        display: Display,
     ) -> None:
+        self._study = open_validation_study(storage, name)
+        self._task = task
         self._seeds = list(seeds)
-        self._trainings = Trainings(
-            open_validation_study(storage, name),
-            task,
-            n_episodes,
-            interrupted,
-            lambda candidate, score: on_run(),
+        self._interrupted = interrupted
+        self._display = display
+        self._n_done = 0
+        reap(self._study)
+
+    def n_missing(self, candidates: Sequence[Candidate]) -> int:
+        """Trainings of these that are not done yet."""
+        trainings = self._trainings(None)
+        n_known = sum(len(trainings.scores(candidate, self._seeds)) for candidate in candidates)
+        return len(candidates) * len(self._seeds) - n_known
+
+    def scores(
+        self, candidates: Sequence[Candidate], workforce: Workforce | None = None
+    ) -> dict[str, list[float]] | None:
+        """Train candidates on all seeds; None if that was stopped before the end.
+
+        A training that failed is worth the least that any of these trainings was worth, and so are those of the same
+        candidate that it left undone.
+
+        :param workforce: who trains; None for this process
+        :return: fingerprint -> score on each fresh seed
+        """
+        n_trainings = len(candidates) * len(self._seeds)
+        self._n_done = n_trainings - self.n_missing(candidates)
+        self._display.line(
+            f"{count(len(candidates), 'configuration')} on {count(len(self._seeds), 'fresh seed')}: "
+            f"{count(n_trainings, 'training')}, {self._n_done:,} of them done before"
+        )
+        trainings = self._trainings(workforce)
+        self._display.begin("judge", n_trainings, lambda: None)
+        self._show_progress()
+        try:
+            is_complete = self._complete(trainings, list(candidates))
+        finally:
+            trainings.close()
+            self._display.end()
+        if not is_complete:
+            self._display.line(f"{self._n_done:,} of {n_trainings:,} trainings are done; the same command goes on")
+            return None
+        known = {candidate.fingerprint: trainings.scores(candidate, self._seeds) for candidate in candidates}
+        least = min((score for scores in known.values() for score in scores), default=0.0)
+        return {key: [*scores, *[least] * (len(self._seeds) - len(scores))] for key, scores in known.items()}
+
+    def _complete(self, trainings: Trainings, candidates: list[Candidate]) -> bool:
+        """Train all; one of which a training fails is not trained on its other seeds. False if it was stopped."""
+        while not trainings.complete([(candidate, seed) for candidate in candidates for seed in self._seeds]):
+            sound = [candidate for candidate in candidates if trainings.failure(candidate) is None]
+            if len(sound) == len(candidates):
+                return False
+            candidates = sound
+        return True
+
+    def _trainings(self, workforce: Workforce | None) -> Trainings:
+        return Trainings(
+            self._study,
+            self._task,
+            TuningSettings.n_validation_episodes,
+            self._interrupted,
+            self._training_ended,
             train_and_evaluate,
-            on_failure,
+            self._training_failed,
             workforce,
         )
 
-    def n_known(self, candidates: Sequence[Candidate]) -> int:
-        """Trainings of these that were done before."""
-        return sum(len(self._trainings.scores(candidate, self._seeds)) for candidate in candidates)
+    def _training_ended(self, candidate: Candidate, score: float) -> None:
+        self._n_done += 1
+        self._show_progress()
 
-    def complete(self, candidates: Sequence[Candidate]) -> bool:
-        """Train all of them on all seeds; False if it was stopped before the end.
+    def _training_failed(self, candidate: Candidate, reason: str) -> None:
+        self._display.line(f"on fresh seeds {candidate.name} failed: {reason}", "red")
 
-        One of which a training fails is not trained on its other seeds.
-        """
-        left = list(candidates)
-        try:
-            while not self._trainings.complete([(candidate, seed) for candidate in left for seed in self._seeds]):
-                sound = [candidate for candidate in left if self._trainings.failure(candidate) is None]
-                if len(sound) == len(left):
-                    return False
-                left = sound
-            return True
-        finally:
-            self._trainings.close()
-
-    def scores(self, candidates: Sequence[Candidate]) -> dict[str, list[float]]:
-        """Fingerprint -> score on each fresh seed.
-
-        A training that failed is worth the least that any of these trainings was worth, and so are those that it left
-        undone.
-        """
-        known = {c.fingerprint: self._trainings.scores(c, self._seeds) for c in candidates}
-        least = min((score for scores in known.values() for score in scores), default=0.0)
-        return {key: [*scores, *[least] * (len(self._seeds) - len(scores))] for key, scores in known.items()}
+    def _show_progress(self) -> None:
+        self._display.progress(self._n_done, "trainings on fresh seeds")

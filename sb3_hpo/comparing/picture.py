@@ -44,7 +44,7 @@ def draw(result: ComparisonResult, path: Path) -> None:
     """
     axes_of_spending: list[Axis] = ["steps", "seconds"] if result.has_seconds else ["steps"]
     n = len(axes_of_spending)
-    figure = Figure(figsize=(4.4 * n + 2.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(4.4 * n + 2.6, 4.8), layout="constrained")
     panels = figure.subplots(1, n + 1, sharey=True, width_ratios=[*[3] * n, 1.7], squeeze=False)[0]
     looks = looks_of(result.plan.samplers)
     for panel, axis in zip(panels, axes_of_spending, strict=False):
@@ -114,8 +114,8 @@ def _title(result: ComparisonResult) -> str:
     each = f"{count(plan.budget, 'training')} each" if plan.budget is not None else f"{plan.timeout:g} s each"
     pruner = "" if plan.pruner == "none" else f", pruner {plan.pruner}"
     return (
-        f"{result.subject.name}: {each}{pruner}; interquartile mean of {count(plan.n_repetitions, 'repetition')}, "
-        "with its 95 % interval"
+        f"{result.subject.name}: {each}{pruner}\n"
+        f"interquartile mean of {count(plan.n_repetitions, 'repetition')}, with its 95 % interval"
     )
 
 

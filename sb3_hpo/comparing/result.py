@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sb3_hpo.comparing.curves import Axis, Curve, best_so_far, finals, first_at_least, interval
+from sb3_hpo.comparing.curves import N_POINTS, Axis, Curve, best_so_far, finals, first_at_least, interval
 from sb3_hpo.comparison import Comparison, compare
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
@@ -102,7 +103,11 @@ class ComparisonResult:
 
     def curve(self, sampler: str, axis: Axis) -> Curve:
         """Best so far against what was spent."""
-        return best_so_far(self.of(sampler), self.truth, axis, self.end(axis))
+        n_points = N_POINTS
+        if axis == "steps" and self.plan.budget is not None:
+            # A point where each training ends.
+            n_points = self.plan.budget * math.ceil(N_POINTS / self.plan.budget)
+        return best_so_far(self.of(sampler), self.truth, axis, self.end(axis), n_points)
 
     @property
     def ranking(self) -> list[SamplerResult]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from sb3_hpo.candidates import Candidate
-from sb3_hpo.comparing.fresh_seeds import FreshTrainings
+from sb3_hpo.comparing.fresh_seeds import Judging
 from sb3_hpo.comparing.result import ComparisonResult, Subject
 from sb3_hpo.comparing.spending import SearchBudget, trace_of
 from sb3_hpo.comparing.task_search import run_search
 from sb3_hpo.comparing.traces import n_left_out
 from sb3_hpo.comparing.words import grid_in_words
 from sb3_hpo.configuration import to_zoo
-from sb3_hpo.retries import RetryDeadTrial, reap
+from sb3_hpo.retries import RetryDeadTrial
 from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.seeds import repetition_seed, validation_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.study import open_study
-from sb3_hpo.validation_trainings import open_validation_study
 from sb3_hpo.wording import count, duration, one_decimal
 
 if TYPE_CHECKING:
@@ -212,48 +210,12 @@ class TaskComparison:
         """Scores of candidates on fresh seeds; None if it was stopped before the end."""
         used = [seed for _, description in self._studies.values() for seed in description.tuning_seeds]
         seeds = validation_seeds(self._plan.seed, self._plan.n_seeds, never=list(dict.fromkeys(used)))
-        n_trainings = len(candidates) * len(seeds)
-        validation = open_validation_study(self._storage, self._name)
-        reap(validation)
-        n_done = 0
-
-        def training_ended() -> None:
-            nonlocal n_done
-            n_done += 1
-            self._display.progress(n_done, "trainings on fresh seeds")
-
-        def training_failed(candidate: Candidate, reason: str) -> None:
-            self._display.line(f"on fresh seeds {candidate.name} failed: {reason}", "red")
-
-        with contextlib.ExitStack() as stack:
-            workforce = None
-            if self._crew is not None:
-                any_study = self.study_name(next(iter(self._studies)))
-                workforce = stack.enter_context(self._crew.validating(any_study, self._name))
-            trainings = FreshTrainings(
-                self._storage,
-                self._name,
-                self._task,
-                seeds,
-                TuningSettings.n_validation_episodes,
-                lambda: stop.is_pending,
-                training_ended,
-                training_failed,
-                workforce,
-            )
-            n_done = trainings.n_known(candidates)
-            self._display.line(
-                f"{count(len(candidates), 'configuration')} on {count(len(seeds), 'fresh seed')}: "
-                f"{count(n_trainings, 'training')}, {n_done:,} of them done before"
-            )
-            self._display.begin("judge", n_trainings, lambda: None)
-            try:
-                if not trainings.complete(candidates):
-                    self._display.line(f"{n_done} of {n_trainings} trainings are done; the same command goes on")
-                    return None
-            finally:
-                self._display.end()
-            return trainings.scores(candidates)
+        judging = Judging(self._storage, self._name, self._task, seeds, lambda: stop.is_pending, self._display)
+        if self._crew is None or judging.n_missing(candidates) == 0:
+            return judging.scores(candidates)
+        any_study = self.study_name(next(iter(self._studies)))
+        with self._crew.validating(any_study, self._name) as workforce:
+            return judging.scores(candidates, workforce)
 
     def _grid_in_words(self) -> str | None:
         for search in self._studies:
