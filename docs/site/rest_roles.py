@@ -7,7 +7,6 @@ from typing import Any
 
 import griffe
 
-
 _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):`~?([^`]+)`")
 _LITERAL = re.compile(r"::$", flags=re.MULTILINE)
 

@@ -53,6 +53,7 @@ class Reader:
         self._patch = patch
         self._stack = stack
         self._locations: dict[str, str] = {}
+        self._proxy = ""
 
     def follow(self, blocks: Sequence[Block]) -> None:
         """Do what the blocks of a page say, in their order."""
@@ -81,10 +82,9 @@ class Reader:
         match words:
             case ["sb3-hpo", "storage-proxy", *options]:
                 served = options[options.index("--storage") + 1]
-                proxy, _ = self._stack.enter_context(storages.proxy(served))
-                self._locations["grpc://head-node:13000"] = proxy
+                self._proxy, _ = self._stack.enter_context(storages.proxy(served))
             case ["sb3-hpo", *_] if "--cluster" in words:
-                # tests/integration/test_clusters.py has whole ones; here it gets as far as the cluster that is not there.
+                # As far as the cluster, which is not there; test_clusters.py has whole ones.
                 with contextlib.redirect_stderr(io.StringIO()) as told:
                     assert run_command(_small(words)) == 2
                 assert "answers there" in told.getvalue()
@@ -131,10 +131,8 @@ class Reader:
         for pattern, kind in SERVERS.items():
             if re.search(pattern, command):
                 command = re.sub(pattern, lambda _, kind=kind: self._location(kind), command)
-        command = re.sub(r"(dask|ray)://[\w.-]+:\d+", rf"\1://{NOBODY}", command)
-        for name, location in self._locations.items():
-            command = command.replace(name, location)
-        return command
+        command = re.sub(r"grpc://[\w.-]+:\d+", self._proxy, command)
+        return re.sub(r"(dask|ray)://[\w.-]+:\d+", rf"\1://{NOBODY}", command)
 
     def _location(self, kind: str) -> str:
         if kind not in self._locations:
@@ -200,7 +198,7 @@ def _check_files(words: Sequence[str]) -> None:
     rest = [word for word in words if word not in assignments]
     assert rest[0] in names, words
     for word in rest:
-        if "/" in word and word.startswith("docs") or word.endswith(".txt"):
+        if ("/" in word and word.startswith("docs")) or word.endswith(".txt"):
             assert (ROOT / word).exists(), word
     for assignment in assignments:
         if assignment.startswith("TUNE_OPTIONS="):

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import storages
 from tests.integration.reader import Reader
-from tests.pages import PAGES, blocks, ids
+from tests.pages import DOCS, PAGES, Block, blocks, ids
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WITH_COMMANDS = [page for page in PAGES if any(block.commands for block in blocks(page))]
+
+
+def installed_for(page: Path) -> list[Block]:
+    """The package of the page on environments, for other pages that use it."""
+    if page.name == "environment.md" or "my_package.environments" not in page.read_text(encoding="utf-8"):
+        return []
+    return [block for block in blocks(DOCS / "environment.md") if block.title.startswith("my_package")]
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=ids)
@@ -20,7 +31,12 @@ def test_what_a_page_says_works(page, tmp_path, monkeypatch):
     modules = set(sys.modules)
     with contextlib.ExitStack() as stack:
         stack.enter_context(storages.closed_afterwards(monkeypatch))
-        Reader(tmp_path, monkeypatch, stack).follow(blocks(page))
+        reader = Reader(tmp_path, monkeypatch, stack)
+        package = installed_for(page)
+        if package:
+            reader.follow(package)
+            monkeypatch.syspath_prepend(str(tmp_path))
+        reader.follow(blocks(page))
     for name in set(sys.modules) - modules:
         if name.startswith(("my_package", "clipped_dqn", "test_space")):
             del sys.modules[name]
