@@ -55,7 +55,7 @@ def compare(scores: npt.ArrayLike, others: npt.ArrayLike, generator: np.random.G
     The interquartile mean is what most trainings come to. Where one training in four fails it does not show that, and
     where most end at a ceiling it sees no difference at all; whoever trains once would. So the means are compared, too:
     a configuration that succeeds on 95 % of seeds is told from one that does on 60 % in 44 % of comparisons with ten
-    seeds each, by interquartile means alone in 15 %. Where the two are equal, the verdict is ``better`` in at most 4.5 %
+    seeds each, by interquartile means alone in 15 %. Where the two are equal, the verdict is ``better`` in up to 4.5 %
     of cases (``benchmarks/verdict_power.py``). Fewer than :data:`MIN_SEEDS_FOR_A_VERDICT` seeds tell nothing, and
     fewer than :data:`MIN_SEEDS_FOR_MEANS` no means.
 
