@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sb3_hpo.comparing.plan import Plan, Search
 
 
+MAX_SHARE_OF_ONE = 0.5
+"""Largest share of a budget that is kept back to train one paused trial to its end."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchBudget:
     """What one search may spend: it begins no trial once that is spent, and the last one is trained to its end.
@@ -69,8 +73,9 @@ class SpentClock:
         self._budget = budget
         self._closing = 0.0
         if closes:
+            # What ends after the budget does not count, so that it must be a whole training where that is known.
             training = MAX_CLOSING_SHARE if budget.steps is None else budget.n_timesteps / budget.steps
-            self._closing = min(MAX_CLOSING_SHARE, training)
+            self._closing = min(MAX_SHARE_OF_ONE, training)
 
     @property
     def is_over(self) -> bool:
