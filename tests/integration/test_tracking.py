@@ -22,7 +22,8 @@ from tests.tensorboard_runs import runs
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-TINY = ["tune", "-n", "200", "--n-evaluations", "2", "--eval-episodes", "1", "--pruner", "none", "--seed", "3"]
+TINY = ["tune", "-n", "200", "--n-evaluations", "2", "--eval-episodes", "1", "--seed", "3"]
+TINY += ["--pruner", "none", "--max-trial-cost", "none"]  # On a busy machine, too, each trial comes to its end.
 UNVALIDATED = ["--n-validation-seeds", "0", "--study-name", "s"]
 HERE = "tests.study_callbacks"
 
