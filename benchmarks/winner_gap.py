@@ -9,7 +9,7 @@ its luck and maybe its failure, and scores end at a ceiling. On it three questio
    validation, and of plain samples of several distributions and numbers of seeds?
 3. False "better". How often is a winner called better than a default that it is equal to?
 
-The numbers in the README come from ``python benchmarks/winner_gap.py --seed 0 --repetitions 1000
+The numbers in the documentation come from ``python benchmarks/winner_gap.py --seed 0 --repetitions 1000
 --json benchmarks/results/winner_gap.json --png benchmarks/results/winner_gap.png``.
 """
 

@@ -44,11 +44,17 @@ def normal(text: str) -> str:
     return re.sub(f"{VALUE}( ?{VALUE})+", VALUE, " ".join(text.split()))
 
 
+def said(page: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", normal(page))
+
+
+SAID = said(PAGE)
+
+
 @pytest.mark.parametrize("text", messages())
 def test_every_message_for_a_user_is_on_the_page(text):
     """If yours is missing: add it, as this test's name has it, with its remedy."""
-    said = re.findall(r"`([^`]+)`", normal(PAGE))
-    assert any(text in one for one in said), text
+    assert any(text in one for one in SAID), text
 
 
 def test_messages_are_found():
@@ -59,9 +65,8 @@ def test_messages_are_found():
 
 def test_no_message_is_only_on_the_page():
     """Messages of others are not looked at: those of the zoo, and of what ends a command on the way."""
-    said = re.findall(r"`([^`]+)`", normal(PAGE.partition("## Ended on the way")[0]))
     known = [*messages(), *FROM_ELSEWHERE]
-    for text in said:
+    for text in said(PAGE.partition("## Ended on the way")[0]):
         if VALUE in text:
             assert any(text in one or one in text for one in known), text
 

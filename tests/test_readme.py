@@ -15,7 +15,7 @@ from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.space_files import edited_space
 from sb3_hpo.space_table import markdown_table
-from tests.pages import DOCS, block_titled, blocks_of, commands
+from tests.pages import DOCS, README, block_titled, blocks_of, commands
 
 BUDGET = (DOCS / "budget_and_seeds.md").read_text(encoding="utf-8")
 SPACES = (DOCS / "search_space.md").read_text(encoding="utf-8")
@@ -155,3 +155,12 @@ def test_the_table_of_algorithms_is_that_of_the_declarations():
     """To renew it: python -c "from sb3_hpo.space_table import markdown_table; print(markdown_table())"."""
     in_docs = SPACES.partition("<!-- spaces -->\n")[2].partition("<!-- /spaces -->")[0]
     assert in_docs == markdown_table()
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 150
+    links = [link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) if not link.startswith("http")]
+    assert len(links) >= 15
+    for link in links:
+        assert (README.parent / link).exists(), link

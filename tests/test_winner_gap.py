@@ -1,4 +1,4 @@
-"""The benchmark of what a tuning reports, with few repetitions: its numbers point where those in the README do."""
+"""The benchmark of what a tuning reports, with few repetitions: its numbers point where those of the docs do."""
 
 from __future__ import annotations
 

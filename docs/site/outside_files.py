@@ -31,4 +31,5 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Turn links that leave docs/ into links within the site."""
     for uri in OUTSIDE:
         markdown = markdown.replace(f"](../{uri}", f"]({uri}")
-    return markdown
+    # And the way back, from pages that are shown here.
+    return markdown.replace("](../docs/", "](../")

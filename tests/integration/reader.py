@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import rl_zoo3.train
 
@@ -37,6 +38,9 @@ SERVERS = {
 }
 """Locations in the documentation, and the kinds of storage that they stand for."""
 
+LOGGED_BY = ("WANDB_MODE", "MLFLOW_TRACKING_URI")
+"""Variables that commands in the documentation begin with."""
+
 NOBODY = "127.0.0.1:1"
 """An address at which nothing answers."""
 
@@ -54,6 +58,10 @@ class Reader:
         self._stack = stack
         self._locations: dict[str, str] = {}
         self._proxy = ""
+        # As for somebody without accounts; what is logged online has tests of its own.
+        self._mlflow = f"sqlite:///{folder / 'mlflow.db'}"
+        patch.setenv("WANDB_MODE", "offline")
+        patch.setenv("MLFLOW_TRACKING_URI", self._mlflow)
 
     def follow(self, blocks: Sequence[Block]) -> None:
         """Do what the blocks of a page say, in their order."""
@@ -61,6 +69,8 @@ class Reader:
             if block.title:
                 Path(block.title).parent.mkdir(parents=True, exist_ok=True)
                 Path(block.title).write_text(block.text, encoding="utf-8")
+                if block.title == "my_package/callbacks.py":
+                    self._patch.syspath_prepend(str(self._folder))
             elif block.language == "python":
                 self._run_python(block.text)
             for command in block.commands:
@@ -79,6 +89,12 @@ class Reader:
             self._run(words)
 
     def _run(self, words: list[str]) -> None:
+        name, _, value = words[0].partition("=")
+        if name in LOGGED_BY:
+            with self._patch.context() as patch:
+                patch.setenv(name, value if "://host" not in value else self._mlflow)
+                self._run(words[1:])
+            return
         match words:
             case ["sb3-hpo", "storage-proxy", *options]:
                 served = options[options.index("--storage") + 1]
@@ -88,6 +104,10 @@ class Reader:
                 with contextlib.redirect_stderr(io.StringIO()) as told:
                     assert run_command(_small(words)) == 2
                 assert "answers there" in told.getvalue()
+            case ["sb3-hpo", "compare", *options]:
+                if "--table" in options:
+                    _write_table(Path(options[options.index("--table") + 1]))
+                assert run_command(_small(words)) == 0, words
             case ["sb3-hpo", *_]:
                 assert run_command(_small(words)) == 0, words
             case ["rl_zoo3", "train", *options] | ["python", "-m", "rl_zoo3.train", *options]:
@@ -164,10 +184,22 @@ def _small(words: Sequence[str]) -> list[str]:
             return [command, *options, *TRAINING, *SEARCH, "--n-trials", n_trials, *without_validation]
         case "train":
             return [command, *options, *TRAINING, "--eval-freq", "-1"]
+        case "compare":
+            searches = ["--budget", "2", "--repetitions", "2", "--n-jobs", "1"]
+            training = [] if "--table" in options else ["-n", "64", "--n-seeds", "1"]
+            return [command, *options, *training, *searches]
         case "worker":
             return [command, *options, "--n-jobs", "1"]
         case _:
             return [command, *options]
+
+
+def _write_table(file: Path) -> None:
+    """Learning curves of nine configurations on three seeds."""
+    rate, width = (column.ravel() for column in np.meshgrid([-4.0, -3.0, -2.0], [16.0, 32.0, 64.0]))
+    level = np.linspace(0.0, 1.0, 20) * (10.0 + rate + 0.01 * width)[:, None, None]
+    noise = np.random.default_rng(0).normal(size=(9, 3, 20))
+    np.savez(file, mean_reward=level + noise, seeds=np.arange(3), log10_learning_rate=rate, width=width)
 
 
 @contextlib.contextmanager
@@ -193,7 +225,7 @@ def _check_files(words: Sequence[str]) -> None:
 
     Setting up an environment: every run of the tests does it (Makefile). Slurm, Kubernetes: test_cluster_files.py.
     """
-    names = ("python", "pip", "sbatch", "docker", "kubectl")
+    names = ("python", "pip", "sbatch", "docker", "kubectl", "tensorboard")
     assignments = [word for word in words if re.match(r"^[A-Z_]+=", word)]
     rest = [word for word in words if word not in assignments]
     assert rest[0] in names, words
