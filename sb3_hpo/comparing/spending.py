@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from sb3_hpo.comparing.plan import Plan, Search
 
+MAX_CLOSING_SHARE_OF_STEPS = 0.5
+"""Largest share of a budget in steps that is kept for the last training: what it takes is known."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchBudget:
@@ -68,9 +71,10 @@ class SpentClock:
         self._study = study
         self._budget = budget
         self._closing = 0.0
-        if closes:
-            training = MAX_CLOSING_SHARE if budget.steps is None else budget.n_timesteps / budget.steps
-            self._closing = min(MAX_CLOSING_SHARE, training)
+        if closes and budget.steps is not None:
+            self._closing = min(MAX_CLOSING_SHARE_OF_STEPS, budget.n_timesteps / budget.steps)
+        elif closes:
+            self._closing = MAX_CLOSING_SHARE
 
     @property
     def is_over(self) -> bool:
