@@ -154,7 +154,7 @@ def test_search_of_another_task_is_refused(kept, tmp_path: Path) -> None:
 
 
 def test_promotion_spends_the_same_on_more_configurations(kept, tmp_path: Path) -> None:
-    plan = Plan(samplers=("random",), pruner="promote", budget=2, n_repetitions=1, n_seeds=1)
+    plan = Plan(samplers=("random",), pruner="promote", budget=3, n_repetitions=1, n_seeds=1)
     result = run(kept, tmp_path, plan)
     assert result is not None
     found = trials(kept, Search("random", 0))

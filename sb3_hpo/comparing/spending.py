@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from sb3_hpo.comparing.plan import Plan, Search
 
-
-MAX_SHARE_OF_ONE = 0.5
-"""Largest share of a budget that is kept back to train one paused trial to its end."""
+MAX_CLOSING_SHARE_OF_STEPS = 0.5
+"""Largest share of a budget in steps that is kept for the last training: what it takes is known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +71,10 @@ class SpentClock:
         self._study = study
         self._budget = budget
         self._closing = 0.0
-        if closes:
-            # What ends after the budget does not count, so that it must be a whole training where that is known.
-            training = MAX_CLOSING_SHARE if budget.steps is None else budget.n_timesteps / budget.steps
-            self._closing = min(MAX_SHARE_OF_ONE, training)
+        if closes and budget.steps is not None:
+            self._closing = min(MAX_CLOSING_SHARE_OF_STEPS, budget.n_timesteps / budget.steps)
+        elif closes:
+            self._closing = MAX_CLOSING_SHARE
 
     @property
     def is_over(self) -> bool:
