@@ -227,12 +227,18 @@ def closed_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return opened[-1]
 
     monkeypatch.setattr(storage, "_open", recorded)
-    yield
-    for one in opened:
-        if isinstance(one, RDBStorage):
-            one.remove_session()
-            one.engine.dispose()
-        elif isinstance(one, GrpcStorageProxy):
-            one.close()
-        elif isinstance(one._backend, JournalRedisBackend):
-            one._backend._redis.close()
+    try:
+        yield
+    finally:
+        for one in opened:
+            _close(one)
+
+
+def _close(one: BaseStorage) -> None:
+    if isinstance(one, RDBStorage):
+        one.remove_session()
+        one.engine.dispose()
+    elif isinstance(one, GrpcStorageProxy):
+        one.close()
+    elif isinstance(one._backend, JournalRedisBackend):
+        one._backend._redis.close()

@@ -85,16 +85,16 @@ class Reader:
         """Run one command; fails unless it succeeds."""
         command, _, file = command.partition(" > ")
         words = shlex.split(self._with_real_servers(command))
-        with _output_in(file):
+        name, _, value = words[0].partition("=")
+        with _output_in(file), self._patch.context() as patch:
+            if name in LOGGED_BY:
+                patch.setenv(name, value if "://host" not in value else self._mlflow)
+                words = words[1:]
+            if words[:2] == ["sb3-hpo", "compare"] and "--table" in words:
+                _write_table(Path(words[words.index("--table") + 1]))
             self._run(words)
 
     def _run(self, words: list[str]) -> None:
-        name, _, value = words[0].partition("=")
-        if name in LOGGED_BY:
-            with self._patch.context() as patch:
-                patch.setenv(name, value if "://host" not in value else self._mlflow)
-                self._run(words[1:])
-            return
         match words:
             case ["sb3-hpo", "storage-proxy", *options]:
                 served = options[options.index("--storage") + 1]
@@ -104,10 +104,6 @@ class Reader:
                 with contextlib.redirect_stderr(io.StringIO()) as told:
                     assert run_command(_small(words)) == 2
                 assert "answers there" in told.getvalue()
-            case ["sb3-hpo", "compare", *options]:
-                if "--table" in options:
-                    _write_table(Path(options[options.index("--table") + 1]))
-                assert run_command(_small(words)) == 0, words
             case ["sb3-hpo", *_]:
                 assert run_command(_small(words)) == 0, words
             case ["rl_zoo3", "train", *options] | ["python", "-m", "rl_zoo3.train", *options]:
@@ -184,6 +180,8 @@ def _small(words: Sequence[str]) -> list[str]:
             return [command, *options, *TRAINING, *SEARCH, "--n-trials", n_trials, *without_validation]
         case "train":
             return [command, *options, *TRAINING, "--eval-freq", "-1"]
+        case "report":
+            return re.sub(r"--at-trial \d+", "--at-trial 1", " ".join([command, *options])).split()
         case "compare":
             searches = ["--budget", "2", "--repetitions", "2", "--n-jobs", "1"]
             training = [] if "--table" in options else ["-n", "64", "--n-seeds", "1"]

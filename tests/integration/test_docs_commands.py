@@ -6,6 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+import gymnasium as gym
 import pytest
 
 from tests import storages
@@ -13,6 +14,7 @@ from tests.integration.reader import Reader
 from tests.pages import DOCS, PAGES, Block, blocks, ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 WITH_COMMANDS = [page for page in PAGES if any(block.commands for block in blocks(page))]
@@ -25,10 +27,21 @@ def installed_for(page: Path) -> list[Block]:
     return [block for block in blocks(DOCS / "environment.md") if block.title.startswith("my_package")]
 
 
+@pytest.fixture(autouse=True)
+def reader_forgets() -> Iterator[None]:
+    """What one page has imported and registered is not there on the next one."""
+    modules, environments = set(sys.modules), set(gym.registry)
+    yield
+    for name in set(gym.registry) - environments:
+        del gym.registry[name]
+    for name in set(sys.modules) - modules:
+        if name.startswith(("my_package", "clipped_dqn", "test_space")):
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=ids)
 def test_what_a_page_says_works(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    modules = set(sys.modules)
     with contextlib.ExitStack() as stack:
         stack.enter_context(storages.closed_afterwards(monkeypatch))
         reader = Reader(tmp_path, monkeypatch, stack)
@@ -37,6 +50,3 @@ def test_what_a_page_says_works(page, tmp_path, monkeypatch):
             reader.follow(package)
             monkeypatch.syspath_prepend(str(tmp_path))
         reader.follow(blocks(page))
-    for name in set(sys.modules) - modules:
-        if name.startswith(("my_package", "clipped_dqn", "test_space")):
-            del sys.modules[name]
