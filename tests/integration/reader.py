@@ -84,7 +84,7 @@ class Reader:
     def run(self, command: str) -> None:
         """Run one command; fails unless it succeeds."""
         command, _, file = command.partition(" > ")
-        words = shlex.split(self._with_real_servers(command))
+        words = shlex.split(self._as_here(command))
         name, _, value = words[0].partition("=")
         with _output_in(file), self._patch.context() as patch:
             if name in LOGGED_BY:
@@ -143,10 +143,11 @@ class Reader:
         subprocess.run(command, cwd=self._folder, check=True, capture_output=True, timeout=120)
         self._patch.syspath_prepend("site")
 
-    def _with_real_servers(self, command: str) -> str:
+    def _as_here(self, command: str) -> str:
         for pattern, kind in SERVERS.items():
             if re.search(pattern, command):
                 command = re.sub(pattern, lambda _, kind=kind: self._location(kind), command)
+        command = re.sub(r"--at-trial \d+", "--at-trial 1", command)  # The studies here are small.
         command = re.sub(r"grpc://[\w.-]+:\d+", self._proxy, command)
         return re.sub(r"(dask|ray)://[\w.-]+:\d+", rf"\1://{NOBODY}", command)
 
@@ -180,8 +181,6 @@ def _small(words: Sequence[str]) -> list[str]:
             return [command, *options, *TRAINING, *SEARCH, "--n-trials", n_trials, *without_validation]
         case "train":
             return [command, *options, *TRAINING, "--eval-freq", "-1"]
-        case "report":
-            return re.sub(r"--at-trial \d+", "--at-trial 1", " ".join([command, *options])).split()
         case "compare":
             searches = ["--budget", "2", "--repetitions", "2", "--n-jobs", "1"]
             training = [] if "--table" in options else ["-n", "64", "--n-seeds", "1"]
