@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import textwrap
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def _name(block: str) -> str:
 
 def _command_of(folder: Path, study_name: str) -> str:
     storage = open_storage(storage_location(None, str(folder.parent.parent)), create=False)
-    return read_description(load_study(storage, study_name), study_name).command
+    command = read_description(load_study(storage, study_name), study_name).command
+    # Without places on the machine of whoever tuned.
+    return re.sub(r" (-f|--log-folder)[ =]\S+", "", re.sub(r"^.*?sb3-hpo(?= )", "sb3-hpo", command))
 
 
 def main() -> None:
