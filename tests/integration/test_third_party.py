@@ -51,7 +51,9 @@ def test_it_is_tuned_and_trained_by_name(installed, tmp_path):
     trials = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'logs' / 'sb3_hpo.db'}").trials
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
     assert trials[0].params["reward_clip"] == 1.0  # its default, for the base does not name it
-    assert len({trial.params["reward_clip"] for trial in trials}) == 3
+    # Trials that TPE begins with may keep what the default has of a param, but not of all of them.
+    assert len({tuple(trial.params.items()) for trial in trials}) == 3
+    assert len({trial.params["reward_clip"] for trial in trials}) > 1
 
     run([*SB3_HPO, "train", *common, "--trial-id", "2", "--eval-freq", "-1"], tmp_path, installed)
     saved = tmp_path / "logs" / "clipped_dqn" / "CartPole-v1_1" / "CartPole-v1.zip"
