@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import RandomSampler
+
+from sb3_hpo.delegating_sampler import DelegatingSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import optuna
     from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial, TrialState
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 
-class MixedSampler(BaseSampler):
+class MixedSampler(DelegatingSampler):
     """Draws a share of the configurations at random, the others by a sampler.
 
     :param sampler: what learns
@@ -31,7 +34,7 @@ class MixedSampler(BaseSampler):
         random_share: float,
         seed: int,
     ) -> None:
-        self._sampler = sampler
+        super().__init__(sampler)
         self._random = RandomSampler(seed=seed)
         self._distributions = dict(distributions)
         self._random_share = random_share
@@ -46,7 +49,7 @@ class MixedSampler(BaseSampler):
     ) -> dict[str, Any]:
         """A configuration as a whole."""
         is_random = self._generator.random() < self._random_share
-        return self._draw(self._random if is_random else self._sampler, study, trial)
+        return self._draw(self._random if is_random else self.sampler, study, trial)
 
     def _draw(self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
         relative = sampler.infer_relative_search_space(study, trial)
@@ -55,19 +58,3 @@ class MixedSampler(BaseSampler):
             if name not in params:
                 params[name] = sampler.sample_independent(study, trial, name, distribution)
         return params
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """One parameter by itself."""
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """What the sampler does before a trial."""
-        self._sampler.before_trial(study, trial)
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """What the sampler does after a trial."""
-        self._sampler.after_trial(study, trial, state, values)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from sb3_hpo.delegating_sampler import DelegatingSampler
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import optuna
     from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
 SHARE = 0.5
@@ -21,7 +23,7 @@ KEPT = 0.7
 """Probability with which such a trial keeps a parameter of the default."""
 
 
-class NearDefault(BaseSampler):
+class NearDefault(DelegatingSampler):
     """Draws a share of the startup trials with most of their params those of the default, then leaves it to a sampler.
 
     A configuration that people train with is no point like any other: much of what is good lies around it, and of a
@@ -37,14 +39,10 @@ class NearDefault(BaseSampler):
     """
 
     def __init__(self, sampler: BaseSampler, default: Mapping[str, Any], n_startup_trials: int, seed: int) -> None:
-        self.sampler = sampler
+        super().__init__(sampler)
         self._default = dict(default)
         self._n_startup_trials = n_startup_trials
         self._generator = np.random.default_rng(seed)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """As the sampler does."""
-        return self.sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -53,26 +51,6 @@ class NearDefault(BaseSampler):
         if self._is_starting(study) and self._generator.random() < SHARE:
             return {name: value for name, value in self._default.items() if self._generator.random() < KEPT}
         return self.sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """As the sampler does."""
-        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """As the sampler does."""
-        self.sampler.before_trial(study, trial)
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """As the sampler does."""
-        self.sampler.after_trial(study, trial, state, values)
-
-    def reseed_rng(self) -> None:
-        """As the sampler does."""
-        self.sampler.reseed_rng()
 
     def _is_starting(self, study: optuna.Study) -> bool:
         """As Optuna's TPE counts its startup trials."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import RandomSampler
 
+from sb3_hpo.delegating_sampler import DelegatingSampler
 from sb3_hpo.ended_trials import EndedTrials
 from sb3_hpo.furthest_trials import FurthestTrials, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial, TrialState
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
     from sb3_hpo.search_space import SearchSpace
 
@@ -27,7 +29,7 @@ MAX_DRAWS = 20
 """Draws after which a repetition is let pass: hardly anything new is left."""
 
 
-class NewParams(BaseSampler):
+class NewParams(DelegatingSampler):
     """Draws by a sampler of Optuna, again where the study has the params already.
 
     :param sampler: what learns
@@ -36,7 +38,7 @@ class NewParams(BaseSampler):
     """
 
     def __init__(self, sampler: BaseSampler, space: SearchSpace, seed: int) -> None:
-        self.sampler = sampler
+        super().__init__(sampler)
         self._random = RandomSampler(seed=seed)
         self._space = space
         self._distributions = {parameter.name: parameter.distribution for parameter in space}
@@ -62,25 +64,9 @@ class NewParams(BaseSampler):
                 break
         return params
 
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """As the sampler does."""
-        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """As the sampler does."""
-        self.sampler.before_trial(study, trial)
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """As the sampler does."""
-        self.sampler.after_trial(study, trial, state, values)
-
     def reseed_rng(self) -> None:
-        """As the sampler does."""
-        self.sampler.reseed_rng()
+        """As the sampler does, and what is drawn at random."""
+        super().reseed_rng()
         self._random.reseed_rng()
 
     def _draw(self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:

@@ -61,3 +61,17 @@ def test_clock_ends_the_search_and_before_that_says_that_a_trial_has_to_be_train
     assert clock.is_over
     assert plain.is_over
     assert not plain.is_closing
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent", "is_closing"),
+    [(10, 899, False), (10, 900, True), (2, 99, False), (2, 100, True), (1, 49, False)],
+)
+def test_what_is_kept_for_the_last_training_is_a_whole_one_up_to_half(
+    budget: int, spent: int, is_closing: bool
+) -> None:
+    study = optuna.create_study()
+    study.add_trials([trial(min(100, spent - done)) for done in range(0, spent, 100)])
+    clock = SpentClock(study, SearchBudget.of(Plan(budget=budget), 100), closes=True)
+    assert clock.is_closing is is_closing
+    assert not SpentClock(study, SearchBudget.of(Plan(budget=budget), 100), closes=False).is_closing

@@ -29,7 +29,8 @@ def generator() -> np.random.Generator:
         ([500] * 10, [500] * 6 + [90, 60, 200, 120], "better"),
         ([500] * 6 + [90, 60, 200, 120], [500] * 10, "worse"),
         # The middle half says one thing, the mean another.
-        ([10] * 9 + [-5_000], [9] * 10, "not distinguishable"),
+        ([10] * 19 + [-5_000], [9] * 20, "not distinguishable"),
+        ([9] * 20, [10] * 19 + [-5_000], "not distinguishable"),
         # Three seeds are too few, whatever they say.
         ([900, 901, 902], [1, 2, 3], "not distinguishable"),
         ([900, 901, 902, 903], [1, 2, 3], "not distinguishable"),

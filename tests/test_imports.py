@@ -104,6 +104,7 @@ LAYERS = [
     "objective",
     "training_seconds",
     "grid",
+    "delegating_sampler",
     "near_default",
     "new_params",
     "samplers",

@@ -143,7 +143,10 @@ def _arrays(path: Path) -> dict[str, Column]:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.lib.npyio.NpzFile):
                 return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError:
+        # NumPy takes whatever it does not know for a pickle, and advises to load it unsafely.
+        raise ValueError(f"{path} is no .npz file of plain arrays: what it holds is never unpickled") from None
+    except (EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no .npz file of plain arrays: {one_line(error)}") from None
     raise ValueError(f"{path} is no .npz file: a table has several arrays")
 
