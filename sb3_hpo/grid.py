@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.transforms import OutsideSpaceError
-from sb3_hpo.trial_attributes import POINT, TrialInterruptedError, was_interrupted
+from sb3_hpo.trial_attributes import FIXED_PARAMS, POINT, TrialInterruptedError, was_interrupted
 from sb3_hpo.wording import count, long_duration
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class GridSampler(BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Decide on the trial's point."""
-        if _FIXED in trial.system_attrs or POINT in trial.system_attrs:
+        if FIXED_PARAMS in trial.system_attrs or POINT in trial.system_attrs:
             return
         number = self._number(_all_trials(study), trial.number)
         if number is not None:
@@ -211,7 +211,7 @@ class GridSampler(BaseSampler):
         :raises UserError: for an enqueued trial that leaves out the parameter
         """
         point = trial.system_attrs.get(POINT, {})
-        if not point and _FIXED not in trial.system_attrs:
+        if not point and FIXED_PARAMS not in trial.system_attrs:
             raise TrialInterruptedError("every point of the grid is done or being tried")
         if param_name not in point:
             raise UserError(f"trial {trial.number} has no value of {param_name!r}: give every parameter of the grid")
@@ -249,8 +249,8 @@ class GridSampler(BaseSampler):
         enqueued: set[int | None] = set()
         place = 0
         for trial in sorted(trials, key=lambda t: t.number):
-            if _FIXED in trial.system_attrs:
-                enqueued.add(self._grid.number_of(trial.system_attrs[_FIXED]))
+            if FIXED_PARAMS in trial.system_attrs:
+                enqueued.add(self._grid.number_of(trial.system_attrs[FIXED_PARAMS]))
                 continue
             while place < self._n_points and self._at(place) in enqueued:
                 place += 1
@@ -264,10 +264,6 @@ class GridSampler(BaseSampler):
         return (self._start + place * self._stride) % self._n_points
 
 
-_FIXED = "fixed_params"
-"""Optuna's attribute of enqueued trials: their params."""
-
-
 def is_exhausted(grid: Grid, trials: Sequence[FrozenTrial]) -> bool:
     """Whether some trials leave no point of a grid to be tried."""
     if len(trials) < grid.n_points:
@@ -279,7 +275,7 @@ def is_exhausted(grid: Grid, trials: Sequence[FrozenTrial]) -> bool:
 def _is_undecided(trial: FrozenTrial) -> bool:
     """Whether a trial has begun but its point is not in the storage yet."""
     attrs = trial.system_attrs
-    return not trial.state.is_finished() and not trial.params and POINT not in attrs and _FIXED not in attrs
+    return not trial.state.is_finished() and not trial.params and POINT not in attrs and FIXED_PARAMS not in attrs
 
 
 def _taken(grid: Grid, trials: Sequence[FrozenTrial]) -> set[int]:
@@ -290,8 +286,8 @@ def _taken(grid: Grid, trials: Sequence[FrozenTrial]) -> set[int]:
 
 def _params(trial: FrozenTrial) -> Mapping[str, Plain]:
     attrs = trial.system_attrs
-    params: Mapping[str, Plain] = trial.params or attrs.get(POINT) or attrs.get(_FIXED) or {}
-    return params if trial.state.is_finished() else attrs.get(POINT) or attrs.get(_FIXED) or params
+    params: Mapping[str, Plain] = trial.params or attrs.get(POINT) or attrs.get(FIXED_PARAMS) or {}
+    return params if trial.state.is_finished() else attrs.get(POINT) or attrs.get(FIXED_PARAMS) or params
 
 
 def _all_trials(study: optuna.Study) -> list[FrozenTrial]:

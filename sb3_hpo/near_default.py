@@ -49,8 +49,15 @@ class NearDefault(DelegatingSampler):
     ) -> dict[str, Any]:
         """What is kept of the default, the other params being drawn one by one; or what the sampler draws."""
         if self._is_starting(study) and self._generator.random() < SHARE:
-            return {name: value for name, value in self._default.items() if self._generator.random() < KEPT}
+            return self._around()
         return self.sampler.sample_relative(study, trial, search_space)
+
+    def _around(self) -> dict[str, Any]:
+        """What is kept, which is never all: of few params all would be kept often, and the default is tried already."""
+        kept = {name: value for name, value in self._default.items() if self._generator.random() < KEPT}
+        if len(kept) == len(self._default):
+            del kept[self._generator.choice(list(kept))]
+        return kept
 
     def _is_starting(self, study: optuna.Study) -> bool:
         """As Optuna's TPE counts its startup trials."""

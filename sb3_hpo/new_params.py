@@ -13,6 +13,7 @@ from optuna.samplers import RandomSampler
 from sb3_hpo.delegating_sampler import DelegatingSampler
 from sb3_hpo.ended_trials import EndedTrials
 from sb3_hpo.furthest_trials import FurthestTrials, key_of
+from sb3_hpo.trial_attributes import FIXED_PARAMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,13 @@ class NewParams(DelegatingSampler):
         """The keys of what the study has, but for the trial of this number."""
         new, rest = self._ended.new_and_rest(study.get_trials(deepcopy=False))
         self._known.update(self.key(trial.params) for trial in new if trial.params)
-        return self._known | {self.key(trial.params) for trial in rest if trial.number != number and trial.params}
+        others = (_expected(trial) for trial in rest if trial.number != number)
+        return self._known | {self.key(params) for params in others if params}
+
+
+def _expected(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial has, or is to have: one that waits or has just begun has what it was enqueued with."""
+    return {**trial.system_attrs.get(FIXED_PARAMS, {}), **trial.params}
 
 
 def _whole(study: optuna.Study) -> optuna.Study:

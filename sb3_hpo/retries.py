@@ -10,15 +10,12 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.trial_attributes import CANDIDATE, FAILURE, POINT, TrialInterruptedError, inherited
+from sb3_hpo.trial_attributes import CANDIDATE, FAILURE, FIXED_PARAMS, POINT, TrialInterruptedError, inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FIXED = "fixed_params"
-"""Where Optuna keeps the parameters of a trial that was enqueued."""
-
-_KEPT = (_FIXED, POINT, "failed_trial", "retry_history")
+_KEPT = (FIXED_PARAMS, POINT, "failed_trial", "retry_history")
 
 
 class RetryDeadTrial(RetryHeartbeatStaleTrialCallback):
@@ -51,7 +48,7 @@ def _is_tried_again(study: optuna.Study, dead: FrozenTrial) -> bool:
 
 def has_content(trial: FrozenTrial) -> bool:
     """Whether a trial holds something that another one would not: parameters, or what it was enqueued for."""
-    return bool(trial.params or trial.system_attrs.get(_FIXED) or inherited(trial.user_attrs))
+    return bool(trial.params or trial.system_attrs.get(FIXED_PARAMS) or inherited(trial.user_attrs))
 
 
 def hand_back(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -71,8 +68,8 @@ def hand_back(study: optuna.Study, trial: FrozenTrial) -> None:
 def _to_try_again(trial: FrozenTrial) -> dict[str, Any]:
     """System attributes of a trial that tries the same again: not those in which pruners keep how far it came."""
     kept = {key: value for key, value in trial.system_attrs.items() if key in _KEPT}
-    fixed = {**kept.get(_FIXED, {}), **trial.params}
-    return {**kept, _FIXED: fixed} if fixed else kept
+    fixed = {**kept.get(FIXED_PARAMS, {}), **trial.params}
+    return {**kept, FIXED_PARAMS: fixed} if fixed else kept
 
 
 def give_up(study: optuna.Study, is_ours: Callable[[FrozenTrial], bool], reason: str) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -338,8 +339,9 @@ def _check_step(study: optuna.Study, settings: TuningSettings) -> None:
 
 
 def new_study_name(task: Task) -> str:
-    """A name for a new study that says what it tunes and when it began."""
-    return f"{task.algo}_{task.env_id.replace('/', '-')}_{time.strftime('%Y%m%d-%H%M%S')}"
+    """A name for a new study: what it tunes, when it began, and an end by which two of one second differ."""
+    began = time.strftime("%Y%m%d-%H%M%S")
+    return f"{task.algo}_{task.env_id.replace('/', '-')}_{began}-{secrets.token_hex(3)}"
 
 
 def stored_space(storage: BaseStorage, study_name: str | None, algo: str) -> dict[str, Any] | None:

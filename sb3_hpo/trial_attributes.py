@@ -80,6 +80,9 @@ N_EPISODES = "n_episodes"
 N_TIMESTEPS = "n_timesteps"
 """In a validation study: environment steps trained."""
 
+FIXED_PARAMS = "fixed_params"
+"""Optuna's system attribute of a trial that was enqueued: the params it is to have."""
+
 POINT = "sb3_hpo:grid_point"
 """System attribute: the point of a grid that a trial tries."""
 

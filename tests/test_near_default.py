@@ -39,10 +39,22 @@ def near(seed: int, n_startup_trials: int) -> NewParams:
 
 def test_a_share_of_the_startup_trials_keeps_most_of_the_default() -> None:
     kept = n_kept(run(near(0, 400), 400))
-    # Both are kept by the default and its one neighbour in n_steps only; in their place new params are drawn.
-    both = SHARE * KEPT**2
+    # Where all three would be kept, one of them is let go. Both of these are kept by the default's one neighbour in
+    # n_steps only; in their place new params are drawn.
+    both = SHARE * (KEPT**2 * (1 - KEPT) + KEPT**3 / 3)
+    one = SHARE * (2 * KEPT * (1 - KEPT) + KEPT**3 * 2 / 3)
     assert kept.count(2) <= 2
-    assert kept.count(1) / len(kept) == pytest.approx(SHARE * 2 * KEPT * (1 - KEPT) / (1 - both), abs=0.06)
+    assert kept.count(1) / len(kept) == pytest.approx(one / (1 - both), abs=0.06)
+
+
+def test_the_default_itself_is_not_drawn() -> None:
+    sampler = NearDefault(TPESampler(seed=0), DEFAULT, 10, 0)
+    study = optuna.create_study()
+    drawn = [sampler.sample_relative(study, study.ask()._cached_frozen_trial, {}) for _ in range(200)]
+    assert max(map(len, drawn)) == len(DEFAULT) - 1
+    assert {frozenset(params) for params in drawn if len(params) == 2} == {
+        frozenset(DEFAULT) - {name} for name in DEFAULT
+    }
 
 
 def test_after_them_the_sampler_draws_alone() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import optuna
+import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from sb3_hpo.new_params import MAX_DRAWS_OF_SAMPLER, NewParams
@@ -67,6 +68,17 @@ def test_what_others_try_right_now_is_known() -> None:
         SPACE.suggest(trial)
     assert len(set(keys(study))) == 8
     assert not list(itertools.filterfalse(lambda trial: trial.params, study.trials))
+
+
+@pytest.mark.parametrize("n_begun", [0, 1, 2])
+def test_what_is_to_be_tried_next_is_known(n_begun: int) -> None:
+    study = optuna.create_study(sampler=NewParams(Stubborn(), SPACE, 0))
+    for params in ({"x": 1, "kind": "a"}, {"x": 2, "kind": "a"}):
+        study.enqueue_trial(params)
+    for _ in range(n_begun):
+        study.ask()
+    sampled = NewParams(Stubborn(), SPACE, 0).sample_relative(study, study.trials[-1], {})
+    assert (sampled["x"], sampled["kind"]) != (1, "a")
 
 
 def test_nothing_is_proposed_twice_in_the_brackets_of_hyperband() -> None:

@@ -225,6 +225,10 @@ def test_name_of_a_new_study_can_be_a_folder(task: FakeTask) -> None:
     assert "/" not in name
 
 
+def test_studies_that_begin_in_the_same_second_are_not_the_same(task: FakeTask) -> None:
+    assert len({new_study_name(task) for _ in range(10)}) == 10
+
+
 @pytest.mark.parametrize("is_asked_first", [False, True])
 @pytest.mark.parametrize("n_enqueued", [0, 1])
 def test_study_that_another_process_is_about_to_describe_is_waited_for(
