@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo._version import __version__
-from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
 from sb3_hpo.parsers import OneLineParser
 
@@ -198,6 +197,7 @@ def _check_track(args: argparse.Namespace, words: list[str]) -> None:
 def tune_parser() -> argparse.ArgumentParser:
     """The parser of ``sb3-hpo tune``: every option of ``rl_zoo3 train``, and this project's."""
     from sb3_hpo.plugin import arguments
+    from sb3_hpo.tuning_options import add_tuning_options
 
     parser = arguments.zoo_parser(_TuneParser)
     parser.prog = "sb3-hpo tune"
@@ -205,7 +205,7 @@ def tune_parser() -> argparse.ArgumentParser:
         "Tune an algorithm on an environment: DQN on CartPole-v1 unless told otherwise, for 20 minutes unless "
         "--n-trials, --max-total-trials or --timeout says otherwise."
     )
-    _add_tuning_options(parser)
+    add_tuning_options(parser)
     parser.set_defaults(algo=DEFAULT_ALGO)
     return parser
 
@@ -226,128 +226,6 @@ def train_parser() -> argparse.ArgumentParser:
 
 def _trial_id(text: str) -> int | str:
     return text if text == "best" else int(text)
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no mapping: write 'name: value', or '{{name: value, name: value}}'"
-        )
-    return value
-
-
-def _stop_at(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _multiple(text: str) -> float | None:
-    try:
-        return None if text == "none" else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'none'") from None
-
-
-class _Append(argparse.Action):
-    """An option that may be given several times, whatever stands for its not being given."""
-
-    def __call__(self, parser: object, namespace: argparse.Namespace, values: object, option: object = None) -> None:
-        earlier = getattr(namespace, self.dest, None)
-        setattr(namespace, self.dest, [*(earlier if isinstance(earlier, list) else []), values])
-
-
-def _add_tuning_options(parser: argparse.ArgumentParser) -> None:
-    from sb3_hpo.scores import AGGREGATES, SCORES
-    from sb3_hpo.settings import TuningSettings
-
-    group = parser.add_argument_group("options of sb3-hpo")
-    group.add_argument(
-        "--search-space", metavar="FILE", help="YAML file that changes the search space (sb3-hpo spaces)"
-    )
-    for option, kind, text in (
-        (
-            "--timeout",
-            seconds,
-            "Time for search and validation together: seconds, or 1h30m (default: 20m without another budget)",
-        ),
-        ("--n-seeds", int, "Tuning seeds that every trial is trained on"),
-        ("--score", str, f"What a learning curve is worth: {', '.join(SCORES)}"),
-        ("--aggregate", str, f"What the scores of the tuning seeds are worth together: {', '.join(AGGREGATES)}"),
-        ("--n-finalists", int, "Trials that are trained again, the best of them beside the default"),
-        (
-            "--n-validation-seeds",
-            int,
-            "Fresh seeds that the best finalist and the default are trained on, besides half as many that choose it; "
-            "0 for no validation",
-        ),
-        ("--n-validation-episodes", int, "Deterministic episodes that judge one trained agent"),
-        ("--stop-after", int, "Evaluations in a row that must reach --stop-at"),
-        ("--no-improvement", int, "Evaluations without a new best after which a training of the search stops"),
-        ("--max-retries", int, "How often a trial whose worker died is tried again before it counts as failed"),
-        ("--max-consecutive-failures", int, "Failed trials in a row after which the study stops"),
-    ):
-        default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
-        group.add_argument(option, type=kind, help=text if default is None else f"{text} (default: {default})")
-    for what, example in (("sampler", "n_ei_candidates: 48"), ("pruner", "reduction_factor: 4")):
-        group.add_argument(
-            f"--{what}-kwargs",
-            type=_mapping,
-            default={},
-            metavar="YAML",
-            help=f"Options of the {what} by Optuna's names, as YAML: '{example}'",
-        )
-    group.add_argument(
-        "--stop-at",
-        type=_stop_at,
-        metavar="REWARD",
-        help="Mean return at which a training of the search stops, or 'threshold' for that of the environment",
-    )
-    group.add_argument(
-        "--max-trial-cost",
-        type=_multiple,
-        default=TuningSettings.max_trial_cost,
-        metavar="MULTIPLE",
-        help="Multiple of the median time of the others at the same evaluation at which a training of the search is "
-        f"stopped; 'none' to stop nothing (default: {TuningSettings.max_trial_cost:g})",
-    )
-    group.add_argument(
-        "--save-models", action="store_true", help="Keep the best model of each finished trial in the study's folder"
-    )
-    group.add_argument(
-        "--cluster",
-        metavar="URL",
-        help="Submit the workers to a cluster that runs: dask://host:port or ray://host:port. --n-jobs is then their "
-        "number (default: what the cluster has room for)",
-    )
-    group.add_argument(
-        "--warm-start-from",
-        metavar="STUDY",
-        help="Try the best configurations of an earlier study first: of the same algorithm, in the same storage, of "
-        "whatever environment or number of steps",
-    )
-    group.add_argument(
-        "--callback",
-        action=_Append,
-        metavar="DOTTED.NAME",
-        help="Optuna study callback that is called after each trial of the search; may be given several times",
-    )
-    group.add_argument(
-        "--mlflow",
-        action="store_true",
-        help="Log each trial of the search to MLflow, where $MLFLOW_TRACKING_URI says",
-    )
-    group.add_argument(
-        "--dashboard", action="store_true", help="Serve optuna-dashboard to this machine while the command runs"
-    )
-    group.add_argument("--yes", action="store_true", help="Try a whole grid, whatever its size")
 
 
 def _other_help() -> dict[str, str]:

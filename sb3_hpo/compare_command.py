@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
 
+from sb3_hpo.compare_options import REPETITIONS_ON_A_TABLE, REPETITIONS_ON_A_TASK, compare_parser
 from sb3_hpo.comparing.picture import SUFFIXES, draw
-from sb3_hpo.comparing.plan import DEFAULT_BUDGET, DEFAULT_SAMPLERS, Plan
+from sb3_hpo.comparing.plan import DEFAULT_BUDGET, Plan
 from sb3_hpo.comparing.table_searches import compare_on_table
 from sb3_hpo.comparing.words import result_table, sentences
 from sb3_hpo.display import Display
-from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
-from sb3_hpo.parsers import OneLineParser
 from sb3_hpo.processes import prepare_processes, usable_cores
-from sb3_hpo.settings import TuningSettings
 from sb3_hpo.tables.curve_table import CurveTable
 from sb3_hpo.versions import installed_versions
 from sb3_hpo.whole_files import write_whole
@@ -28,13 +25,10 @@ from sb3_hpo.wording import one_decimal
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sb3_hpo.comparing.result import ComparisonResult
     from sb3_hpo.comparing.traces import Trace
-
-DEFAULT_OUTPUT = "compare.png"
-REPETITIONS_ON_A_TABLE = 20
-REPETITIONS_ON_A_TASK = 5
 
 _OF_A_TASK = (
     "algo",
@@ -66,73 +60,6 @@ def compare_command(words: Sequence[str]) -> int:
     from sb3_hpo.task_comparison import compare_on_task
 
     return compare_on_task(args, plan, n_jobs, display, lambda result: publish(result, args, display))
-
-
-def compare_parser() -> argparse.ArgumentParser:
-    """The parser of ``sb3-hpo compare``."""
-    parser = OneLineParser(
-        prog="sb3-hpo compare",
-        description="Compare samplers: searches on the same budget, several by each, in turn on the same cores. What "
-        "each of them took for its best, from the beginning to the end, is trained again on fresh seeds. The same "
-        "command goes on where it was stopped.",
-    )
-    what = parser.add_argument_group("what is searched")
-    what.add_argument("--algo", help="Algorithm (default: dqn)")
-    what.add_argument("--env", help="Environment (default: CartPole-v1)")
-    what.add_argument("-n", "--n-timesteps", type=int, help="Environment steps of a training (default: as configured)")
-    what.add_argument("--search-space", metavar="FILE", help="YAML file that changes the search space")
-    what.add_argument("--gym-packages", nargs="+", help="Modules that may be imported")
-    what.add_argument("--table", type=Path, metavar="FILE", help="Table of learning curves (.npz) instead of trainings")
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--samplers",
-        type=_names,
-        default=DEFAULT_SAMPLERS,
-        help=f"Names of samplers, with commas between them (default: {','.join(DEFAULT_SAMPLERS)})",
-    )
-    how.add_argument(
-        "--grid-points", type=int, metavar="N", help="Values of each numeric parameter in the grid (default: 3)"
-    )
-    how.add_argument(
-        "--pruner",
-        default=Plan.pruner,
-        help="What every search gives trainings up with (default: none, so that the samplers alone differ)",
-    )
-    how.add_argument(
-        "--budget",
-        type=int,
-        metavar="TRAININGS",
-        help=f"What a search may spend, in environment steps: so many whole trainings (default: {DEFAULT_BUDGET})",
-    )
-    how.add_argument("--timeout", type=seconds, help="Time of a search instead: seconds, or 20m, 1h30m")
-    how.add_argument(
-        "--repetitions",
-        type=int,
-        help=f"Searches by each sampler (default: {REPETITIONS_ON_A_TASK}, {REPETITIONS_ON_A_TABLE} on a table)",
-    )
-    how.add_argument(
-        "--n-seeds", type=int, default=Plan.n_seeds, help=f"Fresh seeds that judge (default: {Plan.n_seeds})"
-    )
-    how.add_argument(
-        "--max-incumbents",
-        type=int,
-        metavar="N",
-        help="Configurations of a search that are trained on fresh seeds, of those that were its best for a time "
-        "(default: 5)",
-    )
-    how.add_argument("--seed", type=int, default=Plan.seed, help=f"What all seeds come from (default: {Plan.seed})")
-    how.add_argument("--n-jobs", type=int, help="Searches side by side (default: the cores that may be used)")
-    where = parser.add_argument_group("where")
-    where.add_argument("--output", type=Path, default=Path(DEFAULT_OUTPUT), help=f"Picture (default: {DEFAULT_OUTPUT})")
-    where.add_argument("--json", type=Path, metavar="FILE", help="File for all numbers")
-    where.add_argument(
-        "--storage", help="Where the searches are kept (default: $SB3_HPO_STORAGE, or in the log folder)"
-    )
-    where.add_argument(
-        "--study-name", help="What the names of their studies begin with (default: from what is compared)"
-    )
-    where.add_argument("-f", "--log-folder", default=TuningSettings.log_folder, help="Folder of checkpoints")
-    return parser
 
 
 def publish(result: ComparisonResult, args: argparse.Namespace, display: Display) -> None:
@@ -193,10 +120,6 @@ def _plan(args: argparse.Namespace) -> Plan:
         seed=args.seed,
         grid_points=args.grid_points,
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def _check_files(output: Path, json_file: Path | None) -> None:

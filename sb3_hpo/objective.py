@@ -7,18 +7,14 @@ import functools
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from stable_baselines3.common.callbacks import CallbackList
 
-from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import merge, to_zoo
-from sb3_hpo.early_stopping import EarlyStopping
 from sb3_hpo.errors import failure_in_one_line
-from sb3_hpo.evaluation import eval_callback_class, judge_agent
-from sb3_hpo.finite import learn_finite
+from sb3_hpo.evaluation import judge_agent
 from sb3_hpo.pausing import begin, drop_earlier, pause
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.pruners import compares_seeds
@@ -27,21 +23,16 @@ from sb3_hpo.scores import SCORES, carry_forward, score_curves
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.tensorboard_log import Entry, TensorBoardLog, no_log
-from sb3_hpo.training_time import TrainingTimer
+from sb3_hpo.training_watch import TrainingWatch
 from sb3_hpo.trial_attributes import (
-    COSTLY,
     FAILURE,
     FINAL_RETURNS,
     HYPERPARAMS,
     RUNS,
-    SECONDS_AT,
-    SECONDS_BY_PART,
     TRACEBACK,
     TUNED,
     TrialInterruptedError,
-    TrialPausedError,
 )
-from sb3_hpo.trial_cost import TrialCost
 from sb3_hpo.trial_summary import in_lines, summarized
 
 if TYPE_CHECKING:
@@ -49,7 +40,6 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
     from stable_baselines3.common.base_class import BaseAlgorithm
-    from stable_baselines3.common.callbacks import BaseCallback
 
     from sb3_hpo.checkpoints import Checkpoints
     from sb3_hpo.search_space import SearchSpace
@@ -159,76 +149,37 @@ class Objective:
         log: Callable[[BaseAlgorithm], None],
     ) -> None:
         settings, run = self._settings, runs[-1]
-        start = time.monotonic()
-        eval_freq = max(1, training.n_timesteps // settings.n_evaluations)
-        early_stopping, timer = EarlyStopping.of(settings), TrainingTimer()
+        started = time.monotonic()
         with contextlib.ExitStack() as environments:
             model = begin(trial, training, run, self._checkpoints if len(runs) == 1 else None)
-            earlier = list(zip(run.get("timesteps", []), run.get("returns", []), strict=True))
-            cost = TrialCost(settings.max_trial_cost, _trials(trial), run.get(SECONDS_AT, []))
-            after_eval: list[BaseCallback] = [*early_stopping.callbacks, cost]
             environments.callback(close_environments, model)
+            pauses = self._checkpoints is not None
+            watch = TrainingWatch(trial, training, run, settings, self._interrupted, pauses=pauses, started=started)
             log(model)
             eval_env = training.create_eval_env(run["eval_env_seed"], settings.n_eval_envs or settings.n_eval_episodes)
             environments.callback(eval_env.close)
-            evaluation = eval_callback_class(model)(
+            watch.learn(
+                model,
                 eval_env,
-                trial,
                 best_model_save_path=folder,
                 log_path=None if settings.optimization_log_path is None else folder,
-                n_eval_episodes=settings.n_eval_episodes,
-                eval_freq=eval_freq,
                 deterministic=self._task.deterministic_eval,
                 callback_on_new_best=None if folder is None else SaveVecNormalizeCallback(folder),
-                callback_after_eval=CallbackList(after_eval),
                 step_offset=(len(runs) - 1) * training.n_timesteps,
                 earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
                 is_reporting=not self._compares_seeds,
-                stops_between_rollouts=self._checkpoints is not None,
             )
-            for callback in after_eval:
-                callback.parent = evaluation  # SB3 tells only the list that they are in.
-            interruption = InterruptionCallback(self._interrupted)
-            try:
-                learn_finite(training, model, [timer, interruption, evaluation])
-            finally:
-                run["n_timesteps"] = model.num_timesteps
-                run["planned_evaluations"] = training.n_timesteps // eval_freq
-                run["timesteps"] = [*(step for step, _ in earlier), *evaluation.evaluations_timesteps]
-                new = [[float(r) for r in returns] for returns in evaluation.evaluations_results]
-                run["returns"] = [*(returns for _, returns in earlier), *new]
-                run["seconds"] = round(time.monotonic() - start, 3)
-                run[SECONDS_AT] = cost.seconds_at
-                run[SECONDS_BY_PART] = timer.seconds(evaluation.evaluation_seconds, evaluation.storage_seconds)
-            is_paused = evaluation.is_pruned and not interruption.is_interrupted
-            if is_paused and self._checkpoints is not None and len(runs) == 1:
+            if watch.is_paused and self._checkpoints is not None and len(runs) == 1:
                 pause(trial, training, model, run, self._checkpoints)
-            elif not (interruption.is_interrupted or is_paused or early_stopping.reason or cost.reason):
-                n_episodes = settings.n_validation_episodes
-                deterministic = self._task.deterministic_eval
+            elif watch.is_whole:
+                n_episodes, deterministic = settings.n_validation_episodes, self._task.deterministic_eval
                 run[FINAL_RETURNS] = judge_agent(model, eval_env, n_episodes, deterministic=deterministic)
-        if interruption.is_interrupted:
-            raise TrialInterruptedError("stopped from outside before the training ended")
-        if cost.reason is not None:
-            run[COSTLY] = cost.reason
-            raise optuna.TrialPruned(f"stopped for its cost: {cost.reason}")
-        if evaluation.is_pruned:
-            _raise_pruned(model, training, is_paused=self._checkpoints is not None)
-        if not run["returns"]:
-            raise RuntimeError("the training ended before its first evaluation")
-        run["n_evaluations"] = training.n_timesteps // eval_freq
-        if early_stopping.reason is not None:
-            run["stopped_early"] = early_stopping.reason
+        watch.conclude(model)
 
     def _log_folder(self, trial: optuna.Trial) -> Path | None:
         if self._settings.optimization_log_path is None:
             return None
         return Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
-
-
-def _trials(trial: optuna.Trial) -> list[FrozenTrial]:
-    """All trials of the study, as they are now."""
-    return trial.study.get_trials(deepcopy=False)
 
 
 def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: str) -> None:
@@ -245,11 +196,6 @@ def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: s
 
 def _score_of_seed(run: Mapping[str, Any], score: str) -> float:
     return float(SCORES[score](learning_curves([run]))[0])
-
-
-def _raise_pruned(model: BaseAlgorithm, training: Training, *, is_paused: bool) -> NoReturn:
-    after = f"after {model.num_timesteps:,} of {training.n_timesteps:,} environment steps"
-    raise TrialPausedError(f"paused {after}") if is_paused else optuna.TrialPruned(f"pruned {after}")
 
 
 def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:

@@ -51,34 +51,10 @@ def compare_on_task(
     :raises UserError: for a mistake in what was asked for
     """
     location = storage_location(args.storage, args.log_folder)
-    if is_in_memory(location) and n_jobs > 1:
-        raise UserError(f"storage {location!r} is in memory, which one process sees: name another one, or --n-jobs 1")
-    max_incumbents = DEFAULT_MAX_INCUMBENTS if args.max_incumbents is None else args.max_incumbents
-    if max_incumbents < 2:
-        raise UserError(f"--max-incumbents is {max_incumbents}, it must be at least 2: the first one and the last one")
-    if args.n_timesteps is not None and args.n_timesteps < 1:
-        raise UserError(f"--n-timesteps is {args.n_timesteps}, it must be at least 1")
-    check_writable(Path(args.log_folder))
+    _check(args, location, n_jobs)
     if n_jobs > 1:
         prepare_processes(["sb3_hpo.plugin.comparing_process", "torch._dynamo"])
-    gym_packages = tuple(args.gym_packages or ())
-    task = configured_task(
-        args.algo or DEFAULT_ALGO, args.env or DEFAULT_ENV, gym_packages, args.n_timesteps, args.log_folder
-    )
-    torch.set_num_threads(1)
-    comparison = TaskComparison(
-        task,
-        _space(task, args.search_space),
-        plan,
-        open_storage(location),
-        args.study_name or _name(task, plan),
-        display,
-        args.log_folder,
-        max_incumbents,
-        None
-        if n_jobs == 1
-        else SearchCrew(Workplace(location, gym_packages, args.log_folder), n_jobs, SEARCH, VALIDATE),
-    )
+    comparison = _comparison(args, plan, location, n_jobs, display)
     with StopSignal() as stop:
         try:
             result = comparison.run(stop)
@@ -88,6 +64,38 @@ def compare_on_task(
     if result is not None:
         publish(result)
     return stop.exit_code
+
+
+def _check(args: argparse.Namespace, location: str, n_jobs: int) -> None:
+    if is_in_memory(location) and n_jobs > 1:
+        raise UserError(f"storage {location!r} is in memory, which one process sees: name another one, or --n-jobs 1")
+    if args.max_incumbents is not None and args.max_incumbents < 2:
+        raise UserError(
+            f"--max-incumbents is {args.max_incumbents}, it must be at least 2: the first one and the last one"
+        )
+    if args.n_timesteps is not None and args.n_timesteps < 1:
+        raise UserError(f"--n-timesteps is {args.n_timesteps}, it must be at least 1")
+    check_writable(Path(args.log_folder))
+
+
+def _comparison(args: argparse.Namespace, plan: Plan, location: str, n_jobs: int, display: Display) -> TaskComparison:
+    gym_packages = tuple(args.gym_packages or ())
+    task = configured_task(
+        args.algo or DEFAULT_ALGO, args.env or DEFAULT_ENV, gym_packages, args.n_timesteps, args.log_folder
+    )
+    torch.set_num_threads(1)
+    workplace = Workplace(location, gym_packages, args.log_folder)
+    return TaskComparison(
+        task,
+        _space(task, args.search_space),
+        plan,
+        open_storage(location),
+        args.study_name or _name(task, plan),
+        display,
+        args.log_folder,
+        DEFAULT_MAX_INCUMBENTS if args.max_incumbents is None else args.max_incumbents,
+        None if n_jobs == 1 else SearchCrew(workplace, n_jobs, SEARCH, VALIDATE),
+    )
 
 
 def _space(task: ZooTask, file: str | None) -> SearchSpace:

@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 import pytest
 
-from sb3_hpo.compare_command import compare_parser
+from sb3_hpo.compare_options import compare_parser
 from tests.integration.in_process import run_command
 from tests.test_comparing_table_searches import make_table
 

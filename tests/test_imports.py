@@ -101,6 +101,7 @@ LAYERS = [
     "pausing",
     "trial_summary",
     "tensorboard_log",
+    "training_watch",
     "objective",
     "training_seconds",
     "grid",
@@ -207,7 +208,9 @@ LAYERS = [
     "study_commands",
     "worker_command",
     "task_comparison",
+    "compare_options",
     "compare_command",
+    "tuning_options",
     "cli",
 ]
 """From the lowest to the highest: a module imports only those before it. ``spaces`` stands for all of them."""

@@ -76,7 +76,7 @@ def test_worker_commands_are_accepted(command):
 
 @pytest.mark.parametrize("command", commands("sb3-hpo compare"))
 def test_comparing_commands_are_accepted(command):
-    from sb3_hpo.compare_command import compare_parser
+    from sb3_hpo.compare_options import compare_parser
 
     args = compare_parser().parse_args(shlex.split(command)[2:])
     assert args.budget in (5, 20)
