@@ -37,7 +37,7 @@ from sb3_hpo.validation_trainings import train_and_evaluate
 from sb3_hpo.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sb3_hpo.plugin.task import ZooTask
 
@@ -58,22 +58,27 @@ def tune_both(name: str, repetition: int, args: argparse.Namespace) -> dict[str,
     """Both commands on a task, one after the other; which one is first alternates."""
     versus, seconds, seed = TASKS[name], 60.0 * args.minutes, args.seed + repetition
     folder = args.folder.resolve() / f"{name}_{repetition}"
-    done = folder / "winners.json"
-    if done.exists():
-        return dict(json.loads(done.read_text(encoding="utf-8")))
     folder.mkdir(parents=True, exist_ok=True)
-    cores, winners = Cores(), []
-    for kind in ("ours", "stock") if repetition % 2 == 0 else ("stock", "ours"):
-        print(f"{name}, repetition {repetition}: {kind}", flush=True)
-        if kind == "ours":
-            winners.append(tune_ours(versus, seed, seconds, args.n_jobs, folder))
-        else:
-            winners.extend(tune_stock(versus, seed, seconds, args.stock_times, args.n_jobs, folder))
+    tunings = {
+        "ours": lambda: [tune_ours(versus, seed, seconds, args.n_jobs, folder)],
+        "stock": lambda: tune_stock(versus, seed, seconds, args.stock_times, args.n_jobs, folder),
+    }
+    order = ("ours", "stock") if repetition % 2 == 0 else ("stock", "ours")
+    parts = {kind: _done_once(folder / f"{kind}.json", tunings[kind]) for kind in order}
     default = Winner(DEFAULT, to_zoo(versus.task(folder).configuration), 0.0, 0)
-    result = {"task": name, "repetition": repetition, "seed": seed, "seconds": seconds, **cores.of_others()}
-    result["winners"] = [dataclasses.asdict(winner) for winner in [*winners, default]]
-    write_whole(done, json.dumps(result, indent=1) + "\n")
-    return result
+    winners = [*parts["ours"]["winners"], *parts["stock"]["winners"], dataclasses.asdict(default)]
+    cores = {f"cores_of_others_{kind}": part["cores_of_others"] for kind, part in parts.items()}
+    return {"task": name, "repetition": repetition, "seed": seed, "seconds": seconds, **cores, "winners": winners}
+
+
+def _done_once(file: Path, tune: Callable[[], list[Winner]]) -> dict[str, Any]:
+    """What a tuning found, by one that is done or by what a file has kept of it."""
+    if not file.exists():
+        print(f"{file.parent.name}: {file.stem}", flush=True)
+        cores = Cores()
+        winners = [dataclasses.asdict(winner) for winner in tune()]
+        write_whole(file, json.dumps({**cores.of_others(), "winners": winners}, indent=1) + "\n")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 class FreshSeeds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import json
 import sys
@@ -56,6 +57,27 @@ def test_the_stock_winner_is_the_best_that_was_complete_by_then(tmp_path: Path) 
     assert rates == [2.3e-3, trials[0].params["learning_rate"], trials[3].params["learning_rate"]]
     assert [winner.n_finished for winner in at.values()] == [0, 2, 3]
     assert at[10].configuration["n_timesteps"] == 300
+
+
+def test_a_tuning_that_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import versus_zoo
+    from versus_commands import Winner
+
+    ours, stock = Winner("sb3-hpo", {"gamma": 0.9}, 61.0, 7), Winner("stock x 1", {"gamma": 0.8}, 60.0, 3)
+    monkeypatch.setattr(versus_zoo, "tune_ours", lambda *args: ours)
+    args = argparse.Namespace(folder=tmp_path, minutes=1.0, seed=3, n_jobs=1, stock_times=[1.0])
+
+    def stopped(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(versus_zoo, "tune_stock", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        versus_zoo.tune_both("cartpole", 0, args)
+    monkeypatch.setattr(versus_zoo, "tune_ours", lambda *args: pytest.fail("tuned twice"))
+    monkeypatch.setattr(versus_zoo, "tune_stock", lambda *args: [stock])
+    tuned = versus_zoo.tune_both("cartpole", 0, args)
+    assert tuned["winners"][:2] == [dataclasses.asdict(ours), dataclasses.asdict(stock)]
+    assert (tuned["winners"][2]["by"], tuned["seed"], tuned["seconds"]) == ("default", 3, 60.0)
 
 
 def test_winners_are_trained_on_the_same_fresh_seeds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
