@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from sb3_hpo.affordable import is_affordable
 from sb3_hpo.console import create_console
 from sb3_hpo.promotion import PAUSED
 from sb3_hpo.trial_attributes import COSTLY, FAILURE, RUNS, was_interrupted
@@ -148,7 +149,8 @@ def _trial_line(trial: FrozenTrial, is_better: bool) -> str:
         steps = sum(run.get("n_timesteps", 0) for run in trial.user_attrs.get(RUNS, []))
         last = trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else float("nan")
         what = "paused" if PAUSED in trial.system_attrs else "costly" if _is_costly(trial) else "pruned"
-        return f"{head} {what}    at    {last:8.1f}  {duration(seconds):>7}  after {steps:,} environment steps"
+        more = "" if is_affordable(trial) else ", too costly to go on"
+        return f"{head} {what}    at    {last:8.1f}  {duration(seconds):>7}  after {steps:,} environment steps{more}"
     if was_interrupted(trial):
         return f"{head} given up  {duration(seconds):>24}"
     return f"{head} failed    {trial.user_attrs.get(FAILURE, 'without a reason')}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import optuna
 
+from sb3_hpo.affordable import constrain
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.errors import failure_in_one_line
 from sb3_hpo.evaluation import judge_agent
@@ -87,6 +88,8 @@ class Objective:
         self._checkpoints = checkpoints
         self._tensorboard = tensorboard
         self._compares_seeds = compares_seeds(settings.pruner, settings.pruner_kwargs)
+        # Optuna's Gaussian process wants constraints of all trials or of none, and a study may get a time limit late.
+        self._limits_cost = settings.max_trial_cost is not None and settings.sampler != "gp"
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train a configuration and return its score.
@@ -125,6 +128,8 @@ class Objective:
                     with self._logged(trial, sampled, run) as log:
                         self._train(trial, training, runs, folders[seed], log)
                 finally:
+                    if index == 0 and self._limits_cost:
+                        constrain(trial, run)
                     trial.set_user_attr(RUNS, runs)
                 if self._compares_seeds:
                     _report_score(trial, run, index, self._settings.score)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
+from sb3_hpo.affordable import is_affordable
 from sb3_hpo.trial_attributes import was_interrupted
 
 if TYPE_CHECKING:
@@ -115,10 +116,13 @@ def next_promotion(trials: Sequence[FrozenTrial], rungs: Rungs) -> FrozenTrial |
 
     The highest rung comes first, and in it the best trial.
 
+    What costs more than can be afforded is not among them (:mod:`sb3_hpo.affordable`).
+
     :param trials: all trials of a study
     """
     promoted = _promoted(trials)
-    for _, group in itertools.groupby(paused_trials(trials), key=rung_of):
+    affordable = filter(is_affordable, paused_trials(trials))
+    for _, group in itertools.groupby(affordable, key=rung_of):
         at_rung = list(group)
         for trial in at_rung[: len(at_rung) // rungs.reduction_factor]:
             if trial.number not in promoted:
@@ -140,9 +144,13 @@ def paused_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def waiting_to_go_on(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The paused trials that nothing continues yet: the highest rung first, in it the best."""
+    """The paused trials that nothing continues yet: those that can be afforded, the highest rung first, in it the best.
+
+    Then the others, in the same order.
+    """
     promoted = _promoted(trials)
-    return [trial for trial in paused_trials(trials) if trial.number not in promoted]
+    waiting = [trial for trial in paused_trials(trials) if trial.number not in promoted]
+    return sorted(waiting, key=is_affordable, reverse=True)
 
 
 def value_at_rung(trial: FrozenTrial) -> float:

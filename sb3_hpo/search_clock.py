@@ -51,6 +51,16 @@ class SearchClock:
         self._seconds = TrainingSeconds()
 
     @property
+    def affordable_seconds(self) -> float | None:
+        """Seconds of a training for which validation can train a finalist and the default on all its seeds.
+
+        None where nothing limits it: no time, or no validation.
+        """
+        if not self._longest_reserve or not self._n_seeds:
+            return None
+        return self._longest_reserve * self._n_workers / (2 * self._n_seeds)
+
+    @property
     def is_over(self) -> bool:
         """Whether the rest of the time belongs to validation."""
         left = self._deadline.seconds_left

@@ -29,6 +29,9 @@ SECONDS_BY_PART = "seconds_by_part"
 COSTLY = "stopped_for_cost"
 """In a mapping of :data:`RUNS`: why a training was ended that cost many times what the others do."""
 
+UNAFFORDABLE = "unaffordable"
+"""In a mapping of :data:`RUNS`: why a whole training costs more than there is time for."""
+
 FINAL_RETURNS = "final_returns"
 """In a mapping of :data:`RUNS` that came to its end: returns of the episodes that judged the agent then."""
 

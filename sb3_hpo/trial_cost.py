@@ -78,7 +78,7 @@ def median_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float |
     of_configurations = list(itertools.islice(_trainings(trials), MAX_TRAININGS))
     if len(of_configurations) < MIN_TRAININGS:
         return None
-    growth = _Growth([seconds_at for trainings in of_configurations for seconds_at in trainings], n_evaluations)
+    growth = Growth([seconds_at for trainings in of_configurations for seconds_at in trainings], n_evaluations)
     return statistics.median(statistics.fmean(map(growth.seconds, trainings)) for trainings in of_configurations)
 
 
@@ -94,7 +94,7 @@ def _trainings(trials: Sequence[FrozenTrial]) -> Iterator[list[list[float]]]:
             yield known
 
 
-class _Growth:
+class Growth:
     """What trainings take to an evaluation, those that did not come so far by how it grew for those that did.
 
     Not by their pace: the first steps of an off-policy training learn nothing, and cost a fraction of the later ones.

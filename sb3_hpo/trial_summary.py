@@ -10,7 +10,7 @@ import optuna
 
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.transforms import LINEAR_PREFIX
-from sb3_hpo.trial_attributes import ENVIRONMENT_STEPS, REASON, SEEDS, TRAINING_SECONDS
+from sb3_hpo.trial_attributes import ENVIRONMENT_STEPS, REASON, SEEDS, TRAINING_SECONDS, UNAFFORDABLE
 
 
 @contextlib.contextmanager
@@ -40,6 +40,7 @@ def summary(
     """
     reasons = [*(_came_from(run, continues) for run in runs if "resumed_at" in run), *why_pruned]
     reasons += [f"seed {run['seed']} stopped early: {run['stopped_early']}" for run in runs if "stopped_early" in run]
+    reasons += [run[UNAFFORDABLE] for run in runs if UNAFFORDABLE in run]
     about = {
         SEEDS: [run["seed"] for run in runs],
         ENVIRONMENT_STEPS: sum(run.get("n_timesteps", 0) - run.get("resumed_at", 0) for run in runs),

@@ -69,6 +69,7 @@ LAYERS = [
     "space_table",
     "trial_attributes",
     "trial_cost",
+    "affordable",
     "promotion",
     "pruners",
     "versions",

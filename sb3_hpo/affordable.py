@@ -1,0 +1,89 @@
+"""What a training may cost where time is short: a configuration that validation cannot train again is of no use.
+
+A study learns what helps in the first steps of a training, and that is often what costs most: as many gradient steps
+as environment steps, large batches. With a time limit the finalists then come out so costly that validation has no
+time for the seeds that a verdict takes. So what a whole training is expected to cost is a constraint of each trial, as
+Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE learns to propose what can be afforded, trainings that
+cannot do not go on at the rungs, and finalists are those that can.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT, UNAFFORDABLE
+from sb3_hpo.trial_cost import Growth, median_seconds
+from sb3_hpo.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+    from optuna.trial import FrozenTrial
+
+AFFORDABLE_SECONDS = "affordable_seconds"
+"""Study attribute: seconds of a whole training for which validation has its time; None without a time limit."""
+CONSTRAINT = "whole training, above what is affordable"
+"""Optuna's constraint: the share by which a whole training is expected to cost more; at most 0 where it does not."""
+
+ABOVE_DEFAULT = 1.5
+"""What costs no more than so many times as much as the default is always affordable.
+
+Where even the default takes too long for all validation seeds, they are fewer, and what costs as much is no worse.
+"""
+
+
+def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
+    """Note on a trial how a whole training of it compares with what is affordable, if anything limits it.
+
+    :param run: its first training, as the trial's attribute ``runs`` has it; where it is not affordable, it says so
+    """
+    affordable = trial.study.user_attrs.get(AFFORDABLE_SECONDS)
+    n_evaluations = run.get("planned_evaluations", 0)
+    if affordable is None or not run.get(SECONDS_AT) or not n_evaluations:
+        return
+    expected = expected_seconds(run[SECONDS_AT], n_evaluations)
+    usual = _usual_seconds(trial.study.get_trials(deepcopy=False), n_evaluations)
+    limit = max(affordable, ABOVE_DEFAULT * (expected if usual is None else usual))
+    trial.set_constraint(CONSTRAINT, expected / limit - 1.0)
+    if expected > limit:
+        run[UNAFFORDABLE] = (
+            f"a whole training would take {duration(expected)}, more than the {duration(limit)} for which validation "
+            "has time"
+        )
+
+
+def is_affordable(trial: FrozenTrial) -> bool:
+    """Whether a trial meets its constraints; one that has none does."""
+    return all(value <= 0.0 for value in trial.constraints.values())
+
+
+def expected_seconds(seconds_at: Sequence[float], n_evaluations: int) -> float:
+    """What a whole training takes, at the pace of the second half of what there is of it.
+
+    The first steps of an off-policy training learn nothing, and cost less than the later ones.
+
+    :param seconds_at: seconds at each evaluation so far, one or more
+    :param n_evaluations: evaluations of a whole training
+    """
+    n_done = len(seconds_at)
+    n_first = n_done // 2
+    first = seconds_at[n_first - 1] if n_first else 0.0
+    pace = (seconds_at[-1] - first) / (n_done - n_first)
+    return seconds_at[-1] + max(0, n_evaluations - n_done) * pace
+
+
+def _usual_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float | None:
+    """What a whole training of the default takes, or is expected to; where it was not trained, the median of all."""
+    default = next((trial.params for trial in trials if trial.user_attrs.get(ORIGIN) == DEFAULT_CONFIGURATION), None)
+    if default is not None:
+        of_default = [seconds for trial in trials if trial.params == default for seconds in _seconds_at(trial)]
+        if of_default:
+            growth = Growth([seconds for trial in trials for seconds in _seconds_at(trial)], n_evaluations)
+            return growth.seconds(max(of_default, key=len))
+    return median_seconds(trials, n_evaluations)
+
+
+def _seconds_at(trial: FrozenTrial) -> list[Sequence[float]]:
+    runs: list[Mapping[str, Any]] = trial.user_attrs.get(RUNS, [])
+    return [run[SECONDS_AT] for run in runs if run.get(SECONDS_AT)]
