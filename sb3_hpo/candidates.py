@@ -104,7 +104,7 @@ class Validation:
 
     @property
     def winner(self) -> Validated:
-        """The configuration to train with: the chosen finalist if it is better than the default, else the default.
+        """The configuration to train with: the chosen finalist if it is better or probably so, else the default.
 
         Where nothing was validated, the best score of the search; where the default failed, the chosen finalist; and
         where every one failed, the default for want of anything else.

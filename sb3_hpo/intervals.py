@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from sb3_hpo.scores import FloatArray, iqm, mean
 
@@ -84,6 +84,32 @@ def mean_difference_interval(
     stretch = math.sqrt(n_fewest / (n_fewest - 1)) if n_fewest > 1 else 1.0
     tail = tail_probability(confidence, values.size + other_values.size - 2, stretch)
     return _difference(mean, values, other_values, generator, n_resamples, tail)
+
+
+def confidence_of_higher_mean(
+    scores: npt.ArrayLike, others: npt.ArrayLike, generator: np.random.Generator, n_resamples: int = N_RESAMPLES
+) -> float:
+    """How sure it is that the mean of ``scores`` is higher: one half where nothing points either way.
+
+    The confidence at which the lower end of the one-sided interval of :func:`mean_difference_interval` is zero. Where
+    resampled means are equal, as at a ceiling, half of them count as lower.
+
+    :param scores: one score per seed, shape ``(n_seeds,)``
+    :param others: one score per seed of the other configuration, shape ``(n_other_seeds,)``
+    :param generator: where the draws come from
+    :return: between 0 and 1; swapping ``scores`` and ``others`` gives one less it
+    """
+    values, other_values = _one_score_per_seed(scores), _one_score_per_seed(others)
+    n_fewest = min(values.size, other_values.size)
+    if n_fewest == 1 or np.array_equal(values, other_values):
+        return 0.5
+    if values.tolist() < other_values.tolist():
+        return 1.0 - confidence_of_higher_mean(other_values, values, generator, n_resamples)
+    first, second = (mean(_resampled(each, generator, n_resamples)) for each in (values, other_values))
+    lower = float(np.mean(first < second) + 0.5 * np.mean(first == second))
+    at_most = 0.5 / n_resamples
+    quantile = ndtri(min(max(lower, at_most), 1.0 - at_most)) / math.sqrt(n_fewest / (n_fewest - 1))
+    return 1.0 - float(stdtr(values.size + other_values.size - 2, quantile))
 
 
 def _difference(

@@ -47,7 +47,7 @@ class TuningResult:
 
     @property
     def winner(self) -> Validated:
-        """The configuration that ``best.yml`` holds: the best finalist where it is better than the default."""
+        """The configuration that ``best.yml`` holds: the best finalist where it is better or probably so."""
         return self.validation.winner
 
     def verdict(self) -> str:
@@ -70,10 +70,15 @@ class TuningResult:
                 f"{one_decimal(_mean(default))}, and the difference "
                 f"{_in_words(comparison.mean_difference, comparison.mean_ci95)}."
             )
+        elif comparison.is_probably_better:
+            numbers += f" The means are {one_decimal(_mean(finalist))} and {one_decimal(_mean(default))}."
         if comparison.verdict == "better":
             return f"Better: {numbers}"
         if comparison.verdict == "worse":
             return f"Worse (keep the default): {numbers}"
+        if comparison.is_probably_better:
+            sure = f"{comparison.confidence:.2f}"
+            return f"Not distinguishable, but probably better (confidence {sure}), so {name} is taken: {numbers}"
         too_few = len(self.validation.seeds) < MIN_SEEDS_FOR_A_VERDICT
         more = f" A verdict takes at least {MIN_SEEDS_FOR_A_VERDICT} seeds." if too_few else ""
         return f"Not distinguishable (keep the default): {numbers}{more}"
@@ -119,6 +124,8 @@ class TuningResult:
             "mean_difference": None if comparison is None else comparison.mean_difference,
             "mean_ci95": None if comparison is None else _as_list(comparison.mean_ci95),
             "probability_of_improvement": self.validation.probability_of_improvement,
+            "confidence": None if comparison is None else comparison.confidence,
+            "is_taken": comparison is not None and comparison.is_taken,
         }
 
     def write(self, folder: Path) -> None:

@@ -139,7 +139,7 @@ def _summarize(trainings: Trainings, default: Candidate, selection: Selection, s
         return Validation(done, len(seeds), validated, None, selection.seeds)
     if len(compared) > 1 and done:
         comparison = compare(validated[1].scores, validated[0].scores, bootstrap_generator(0))
-        if comparison.verdict == "better":
+        if comparison.is_taken:
             validated[:2] = reversed(validated[:2])
     elif not done:
         # Stable, and the default is first: in a tie it stays ahead of what would replace it.

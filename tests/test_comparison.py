@@ -54,6 +54,43 @@ def test_comparison_turned_round_says_the_opposite(scores: list[float], others: 
         assert back.mean_ci95 == (-there.mean_ci95[1], -there.mean_ci95[0])
         assert there.mean_ci95[0] <= there.mean_difference <= there.mean_ci95[1]
     assert back.probability_of_improvement == pytest.approx(1.0 - there.probability_of_improvement)
+    assert (back.confidence is None) == (there.confidence is None) == (min(len(scores), len(others)) < 4)
+    if there.confidence is not None:
+        assert back.confidence == pytest.approx(1.0 - there.confidence)
+    assert not (there.is_taken and back.is_taken)
+
+
+@pytest.mark.parametrize(
+    ("scores", "others", "is_taken"),
+    [
+        ([500] * 10, [500] * 8 + [90, 200], True),
+        ([500] * 10, [500] * 9 + [200], True),
+        ([500] * 9 + [200], [500] * 8 + [90, 200], False),
+        ([500] * 9 + [200], [500] * 6 + [300, 90, 200, 120], True),
+        ([500] * 10, [500] * 10, False),
+        ([500] * 8 + [90, 200], [500] * 10, False),
+        # The mean says so, the middle half the opposite.
+        ([10] * 19 + [90], [11] * 20, False),
+        ([900, 901, 902], [1, 2, 3], False),
+    ],
+)
+def test_what_is_probably_better_is_taken(scores: list[float], others: list[float], is_taken: bool) -> None:
+    comparison = compare(scores, others, generator())
+    assert comparison.is_taken == is_taken
+    assert comparison.is_probably_better == (is_taken and comparison.verdict != "better")
+
+
+def test_what_is_better_is_taken_and_what_is_worse_is_not() -> None:
+    better, worse = compare([9, 9, 9, 8], [1, 2, 3, 1], generator()), compare([1, 2, 3, 1], [9, 9, 9, 8], generator())
+    assert (better.verdict, better.is_taken, better.is_probably_better) == ("better", True, False)
+    assert (worse.verdict, worse.is_taken, worse.is_probably_better) == ("worse", False, False)
+
+
+@pytest.mark.parametrize("share", [0.7, 0.9])
+def test_what_fails_more_often_is_seldom_taken(share: float) -> None:
+    draws = np.random.default_rng(6)
+    taken = [compare(succeeding(share - 0.2, 10, draws), succeeding(share, 10, draws), draws) for _ in range(100)]
+    assert sum(comparison.is_taken for comparison in taken) <= 12
 
 
 @settings(max_examples=20, deadline=None)

@@ -17,7 +17,7 @@ from sb3_hpo.report.summary import numbers_of, training_commands
 from sb3_hpo.report.telling import most_telling
 from sb3_hpo.report.workers import rows_of, workers_section
 from tests.report_studies import START, add_trials, add_validation, new_study
-from tests.test_result import BETTER, DEFAULT_FAILED, NOT_CLEAR, NOT_VALIDATED, NOTHING_FOUND, ONE_SEED, WORSE
+from tests.test_result import BETTER, DEFAULT_FAILED, NOT_CLEAR, NOT_VALIDATED, NOTHING_FOUND, ONE_SEED, PROBABLY, WORSE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,7 +177,7 @@ def validated(result: TuningResult) -> StudyData:
     return read_study(study._storage, study, "s.log")
 
 
-@pytest.mark.parametrize("result", [BETTER, NOT_CLEAR, WORSE, ONE_SEED])
+@pytest.mark.parametrize("result", [BETTER, NOT_CLEAR, PROBABLY, WORSE, ONE_SEED])
 def test_the_verdict_is_that_of_the_command(result: TuningResult):
     data = validated(result)
     assert data.verdict is not None

@@ -56,9 +56,19 @@ STOPPED = Validated(
     Candidate(7, 70.0, WINNER_CONFIGURATION, is_default=False), [], None, None, [30.0, 31.0], is_eliminated=True
 )
 
-BETTER = create_result(validated(100), default(50), STOPPED, comparison=Comparison(50.0, (48.0, 52.0), 1.0, "better"))
+BETTER = create_result(
+    validated(100),
+    default(50),
+    STOPPED,
+    comparison=Comparison(50.0, (48.0, 52.0), 1.0, "better", confidence=0.99),
+)
 NOT_CLEAR = create_result(
     default(50), validated(51), comparison=Comparison(1.0, (-1.0, 3.0), 0.6875, "not distinguishable")
+)
+PROBABLY = create_result(
+    validated(51),
+    default(50),
+    comparison=Comparison(1.0, (-1.0, 3.0), 0.6875, "not distinguishable", 2.0, (-3.0, 7.0), confidence=0.834),
 )
 WORSE = create_result(default(50), validated(20), comparison=Comparison(-30.0, (-32.0, -28.0), 0.0, "worse"))
 ONE_SEED = create_result(
@@ -110,6 +120,13 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "-1.0 to 3.0), and a training of trial 3 scores higher than one of the default with a probability of 0.69.",
         ),
         (
+            PROBABLY,
+            "Not distinguishable, but probably better (confidence 0.83), so trial 3 is taken: on 4 fresh seeds trial 3 "
+            "has an IQM of 51.0 (95 % interval 50.0 to 52.0), the default one of 50.0 (95 % interval 49.0 to 51.0); "
+            "the difference is 1.0 (95 % interval -1.0 to 3.0), and a training of trial 3 scores higher than one of "
+            "the default with a probability of 0.69. The means are 51.0 and 50.0.",
+        ),
+        (
             WORSE,
             "Worse (keep the default): on 4 fresh seeds trial 3 has an IQM of 20.0 (95 % interval 19.0 to 21.0), the "
             "default one of 50.0 (95 % interval 49.0 to 51.0); the difference is -30.0 (95 % interval -32.0 to "
@@ -149,6 +166,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
         "better",
         "fails less",
         "not clear",
+        "probably",
         "worse",
         "one seed",
         "not validated",
@@ -212,6 +230,8 @@ def test_json_has_the_documented_content() -> None:
         "mean_difference": None,
         "mean_ci95": None,
         "probability_of_improvement": 1.0,
+        "confidence": 0.99,
+        "is_taken": True,
     }
     assert json.loads(json.dumps(content)) == content
 
@@ -241,6 +261,7 @@ def test_what_failed_is_in_both_files(tmp_path: Path) -> None:
 def test_json_without_a_comparison_holds_null() -> None:
     verdict = NOT_VALIDATED.as_json()["verdict"]
     assert verdict.pop("text") == NOT_VALIDATED.verdict()
+    assert verdict.pop("is_taken") is False
     assert set(verdict.values()) == {None}
 
 

@@ -230,11 +230,14 @@ def test_seeds_that_choose_come_first_and_then_those_that_judge(storage, table) 
         ({0: HIGH, 1: LOW}, "worse", [0, 1]),
         ({0: MIDDLE, 1: MIDDLE}, "not distinguishable", [0, 1]),
         ({0: MIDDLE, 1: [5, 6, 7, 9]}, "not distinguishable", [0, 1]),
+        # Probably better by the mean, and no worse by the middle half.
+        ({0: [500, 500, 490, 100], 1: [500] * 4}, "not distinguishable", [1, 0]),
+        ({0: [500] * 4, 1: [500, 500, 490, 100]}, "not distinguishable", [0, 1]),
         ({0: [500] * 4, 1: [500] * 4}, "not distinguishable", [0, 1]),
         ({0: [-4, -3, -2, -1], 1: [-24, -23, -22, -21]}, "worse", [0, 1]),
     ],
 )
-def test_default_is_kept_unless_the_finalist_is_better(storage, table, scores, verdict, order) -> None:
+def test_default_is_kept_unless_the_finalist_is_probably_better(storage, table, scores, verdict, order) -> None:
     table(scores)
     result = run(storage, [DEFAULT, candidate(1)])
     assert (result.verdict, ranking(result)) == (verdict, order)

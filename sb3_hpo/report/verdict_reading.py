@@ -35,7 +35,7 @@ def read_verdict(stored: object, shown: Callable[[str], str]) -> Verdict | None:
         kind=kind if kind in _KINDS else None,
         text=shown(str(verdict.get("text", ""))),
         winner=whole(winner.get("trial")),
-        candidates=[*(compared if kind == "better" else reversed(compared)), *finalists[1:]],
+        candidates=[*(compared if verdict.get("is_taken") is True else reversed(compared)), *finalists[1:]],
         seeds=[seed for seed in map(whole, listed(validation.get("seeds"))) if seed is not None],
         selection_seeds=[seed for seed in map(whole, listed(validation.get("selection_seeds"))) if seed is not None],
     )
