@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STUDY = "table"
+_NEVER_LEARNS = "{n_startup_trials: 1000000}"
 
 
 def tune_words(args: argparse.Namespace) -> list[str]:
@@ -38,7 +39,8 @@ def tune_words(args: argparse.Namespace) -> list[str]:
         "--algo": args.algo,
         "--env": args.env,
         "-n": args.n_timesteps,
-        "--sampler": "random",
+        # TPE that never comes to the end of its startup trials draws half of them around the default.
+        **({"--sampler": "tpe", "--sampler-kwargs": _NEVER_LEARNS} if args.around_default else {"--sampler": "random"}),
         "--pruner": "none",
         "--max-trial-cost": args.max_trial_cost,
         "--n-evaluations": args.n_evaluations,
@@ -113,6 +115,11 @@ def main() -> None:
         default="none",
         metavar="MULTIPLE",
         help="leave configurations out that cost so many times the median (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--around-default",
+        action="store_true",
+        help="draw half of the configurations around the one tuned from, as a search begins, and half of them evenly",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--study", type=Path, default=Path("table.db"), help="SQLite file that holds the trainings")

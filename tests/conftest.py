@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sqlite3
 from typing import TYPE_CHECKING
 
 import optuna
 import pytest
 import torch
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from tests import storages
 from tests.tasks import FakeTask
@@ -18,6 +21,13 @@ if TYPE_CHECKING:
 torch.set_num_threads(1)
 os.environ.pop("SB3_HPO_STORAGE", None)  # Tests keep their studies to themselves.
 optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+
+
+@event.listens_for(Engine, "connect")
+def _do_not_wait_for_the_disk(connection: object, record: object) -> None:
+    """SQLite waits for the disk at every commit, for when the power fails; no test pulls the plug."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 def pytest_collection_finish() -> None:
