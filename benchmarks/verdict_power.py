@@ -51,20 +51,25 @@ EQUAL: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
     "70 % succeed": succeeding(0.7),
     "50 % succeed": succeeding(0.5),
 }
-DIFFERENT = ((0.95, 0.5), (0.95, 0.6), (0.97, 0.7), (1.0, 0.8))
-"""Shares of the trainings that succeed, of the better configuration and of the other one."""
+DIFFERENT = ((0.95, 0.5), (0.95, 0.6), (0.97, 0.7), (1.0, 0.8), (0.8, 0.7), (0.6, 0.7), (0.5, 0.7), (0.7, 0.9))
+"""Shares of the trainings that succeed, of a configuration and of the one that it is compared with."""
 
 
 def better(seed: int, n_repetitions: int, pair: tuple[str, str] | tuple[float, float], n: int) -> dict[str, float]:
-    """Share of comparisons with ``n`` seeds each that end in "better"; by the verdict, and by interquartile means."""
+    """Share of comparisons with ``n`` seeds each that end in "better", by the verdict and by interquartile means.
+
+    And of those after which the configuration is taken, being better or probably so.
+    """
     generator = np.random.default_rng([seed, n, *(round(1_000 * share) for share in pair if isinstance(share, float))])
     first, second = (succeeding(name) if isinstance(name, float) else EQUAL[name] for name in pair)
-    by_verdict = by_iqm = 0
+    by_verdict = by_iqm = taken = 0
     for _ in range(n_repetitions):
         comparison = compare(first(generator, n), second(generator, n), generator)
         by_verdict += comparison.verdict == "better"
+        taken += comparison.is_taken
         by_iqm += n >= MIN_SEEDS_FOR_A_VERDICT and comparison.ci95 is not None and comparison.ci95[0] > 0.0
-    return {"verdict": by_verdict / n_repetitions, "iqm": by_iqm / n_repetitions}
+    shares = {"verdict": by_verdict, "iqm": by_iqm, "taken": taken}
+    return {name: n_times / n_repetitions for name, n_times in shares.items()}
 
 
 def run(seed: int, n_repetitions: int, n_workers: int) -> dict[str, dict[str, dict[str, float]]]:
@@ -79,12 +84,16 @@ def run(seed: int, n_repetitions: int, n_workers: int) -> dict[str, dict[str, di
 
 
 def as_markdown(results: dict[str, dict[str, dict[str, float]]]) -> str:
-    """A table, interquartile means alone in brackets."""
+    """A table: "better", by interquartile means alone in brackets, and how often it is taken."""
     lines = [f"| scores | {' | '.join(f'{n} seeds' for n in N_SEEDS)} |", f"|---|{'---|' * len(N_SEEDS)}"]
     for name, by_n in results.items():
-        cells = [f"{100 * by_n[str(n)]['verdict']:.1f}% ({100 * by_n[str(n)]['iqm']:.1f}%)" for n in N_SEEDS]
+        cells = [_cell(by_n[str(n)]) for n in N_SEEDS]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(shares: dict[str, float]) -> str:
+    return f"{shares['verdict']:.1%} ({shares['iqm']:.1%}), {shares['taken']:.1%}"
 
 
 def _name(share: float, other: float) -> str:
