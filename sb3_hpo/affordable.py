@@ -53,11 +53,6 @@ def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
         )
 
 
-def is_affordable(trial: FrozenTrial) -> bool:
-    """Whether a trial meets its constraints; one that has none does."""
-    return all(value <= 0.0 for value in trial.constraints.values())
-
-
 def expected_seconds(seconds_at: Sequence[float], n_evaluations: int) -> float:
     """What a whole training takes, at the pace of the second half of what there is of it.
 

@@ -9,10 +9,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from sb3_hpo.affordable import is_affordable
 from sb3_hpo.console import create_console
 from sb3_hpo.promotion import PAUSED
-from sb3_hpo.trial_attributes import COSTLY, FAILURE, RUNS, was_interrupted
+from sb3_hpo.trial_attributes import COSTLY, FAILURE, RUNS, is_affordable, was_interrupted
 from sb3_hpo.wording import count, duration, interval_in_words, one_decimal
 
 if TYPE_CHECKING:

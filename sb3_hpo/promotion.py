@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
-from sb3_hpo.affordable import is_affordable
-from sb3_hpo.trial_attributes import was_interrupted
+from sb3_hpo.trial_attributes import is_affordable, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

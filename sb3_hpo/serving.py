@@ -13,6 +13,7 @@ from sb3_hpo.retries import reap
 from sb3_hpo.search import search
 from sb3_hpo.study import set_up
 from sb3_hpo.study_callbacks import load_callbacks
+from sb3_hpo.study_folder import study_folder
 from sb3_hpo.tensorboard_log import TensorBoardLog
 from sb3_hpo.tracking import trackers
 from sb3_hpo.training_queue import ValidationWorker
@@ -125,11 +126,6 @@ def callbacks_of(settings: TuningSettings, tell: Callable[[str], None]) -> list[
     :raises UserError: if a callback cannot be imported or called
     """
     return [*trackers(settings, tell), *load_callbacks(settings.callback)]
-
-
-def study_folder(log_folder: str, algo: str, study_name: str) -> Path:
-    """Where the results of a study are written."""
-    return Path(log_folder) / algo / study_name
 
 
 def _wait(flag: PhaseFlag) -> None:

@@ -132,6 +132,11 @@ def was_interrupted(trial: FrozenTrial) -> bool:
     return str(trial.user_attrs.get(FAILURE, "")).startswith(_INTERRUPTIONS)
 
 
+def is_affordable(trial: FrozenTrial) -> bool:
+    """Whether a trial meets its constraints; one that has none does: see :mod:`sb3_hpo.affordable`."""
+    return all(value <= 0.0 for value in trial.constraints.values())
+
+
 def lost_its_worker(trial: FrozenTrial) -> bool:
     """Whether a trial ended because its worker died."""
     return str(trial.user_attrs.get(FAILURE, "")).startswith(WorkerDiedError.__name__)

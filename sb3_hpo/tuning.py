@@ -21,10 +21,11 @@ from sb3_hpo.retries import RetryDeadTrial, reap
 from sb3_hpo.samplers import exhaustive_grid
 from sb3_hpo.search import search
 from sb3_hpo.search_clock import SearchClock
-from sb3_hpo.serving import MODELS_FOLDER, callbacks_of, checkpoints_of, study_folder, tensorboard_of
+from sb3_hpo.serving import MODELS_FOLDER, callbacks_of, checkpoints_of, tensorboard_of
 from sb3_hpo.settings import MAX_POINTS
 from sb3_hpo.storage import storage_location
 from sb3_hpo.study import new_study_name, open_study
+from sb3_hpo.study_folder import study_folder
 from sb3_hpo.supervision import give_up_at_once, supervise
 from sb3_hpo.tracking import check_tracking
 from sb3_hpo.warm_start import best_of

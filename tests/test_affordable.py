@@ -10,7 +10,6 @@ from sb3_hpo.affordable import (
     CONSTRAINT,
     constrain,
     expected_seconds,
-    is_affordable,
 )
 from sb3_hpo.display import Display
 from sb3_hpo.interruption import Deadline
@@ -18,7 +17,15 @@ from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner, Rungs, next_promotion, waiting_to_go_on
 from sb3_hpo.search_clock import MAX_VALIDATION_SHARE, SearchClock
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, REASON, RUNS, SECONDS_AT, UNAFFORDABLE
+from sb3_hpo.trial_attributes import (
+    DEFAULT_CONFIGURATION,
+    ORIGIN,
+    REASON,
+    RUNS,
+    SECONDS_AT,
+    UNAFFORDABLE,
+    is_affordable,
+)
 from tests.tasks import SPACE, FakeTask
 
 N_EVALUATIONS = 4

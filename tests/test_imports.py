@@ -23,6 +23,7 @@ LAYERS = [
     "wording",
     "console",
     "whole_files",
+    "study_folder",
     "damage",
     "sqlite_rows",
     "sqlite_trials",

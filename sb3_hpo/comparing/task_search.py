@@ -11,8 +11,9 @@ from sb3_hpo.promotion import PausingPruner
 from sb3_hpo.retries import reap
 from sb3_hpo.search import search as run_trials
 from sb3_hpo.seeded_sampler import SeededByEachTrial
-from sb3_hpo.serving import checkpoints_of, study_folder
+from sb3_hpo.serving import checkpoints_of
 from sb3_hpo.study import sampler_from, set_up
+from sb3_hpo.study_folder import study_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
