@@ -19,6 +19,9 @@ class Policy:
         the project keeps
     :param chooses: ``best`` for the best score of the search, ``eliminate`` for the project's finalists on selection
         seeds, ``allot`` for finalists that get further seeds one by one, where they decide most
+    :param known: which configuration is tuned from, by the share of those that are worse: it is the first trial; None
+        for none. Each tuning draws it within 0.05 of that
+    :param begins_around_known: whether the sampler, too, is told of it
     :param has_random_seeds: whether every training has a seed of its own, as in the stock zoo
     """
 
@@ -27,6 +30,8 @@ class Policy:
     random_share: float = 0.0
     share: float | None = None
     chooses: str = "eliminate"
+    known: float | None = None
+    begins_around_known: bool = True
     has_random_seeds: bool = False
 
     @property
@@ -93,6 +98,10 @@ POLICIES: dict[str, Policy] = {
     "promote-50-evaluations": _promoting({"n_evaluations": 50}),
     "promote-startup-10": _promoting({"n_startup_trials": 10}),
     "promote-startup-60": _promoting({"n_startup_trials": 60}),
+    "known-75": _promoting(known=0.75),
+    "known-75-ignored": _promoting(known=0.75, begins_around_known=False),
+    "known-95": _promoting(known=0.95),
+    "known-95-ignored": _promoting(known=0.95, begins_around_known=False),
     "promote-score-last": _promoting({"score": "last"}),
     "promote-score-auc": _promoting({"score": "auc"}),
 }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from policies import Policy
 
     from sb3_hpo.tables.curve_table import CurveTable
+    from sb3_hpo.transforms import Plain
 
 
 class PurseDeadline(Deadline):
@@ -71,6 +72,7 @@ class TableTuning:
         keeps_from = round(policy.checkpoints_from * table.n_evaluations) if policy.promotes else None
         self.purse = Purse(budget, keeps_from)
         self._task = TableTask(table, self.purse, self._column)
+        self._known = self._draw_known()
         self._storage: BaseStorage = optuna.storages.InMemoryStorage()
         self._study = optuna.create_study(
             storage=self._storage, direction="maximize", sampler=self._sampler(), pruner=self._pruner()
@@ -78,6 +80,8 @@ class TableTuning:
 
     def run(self) -> int:
         """The configuration that wins."""
+        if self._known is not None:
+            self._study.enqueue_trial(self._known)
         settings = self._policy.settings
         closing = n_finals(settings) * self._table.n_evaluations if self._policy.promotes else 0
         clock = PurseClock(self.purse, self._reserve(), closing)
@@ -90,13 +94,24 @@ class TableTuning:
             return int(self._generator.integers(self._table.n_seeds))
         return int(self._columns[seed])
 
+    def _draw_known(self) -> dict[str, Plain] | None:
+        """Params of the configuration that is tuned from."""
+        if self._policy.known is None:
+            return None
+        share = self._policy.known + self._generator.uniform(-0.05, 0.05)
+        order = self._table.truth.argsort()
+        return self._table.params(int(order[round(min(max(share, 0.0), 1.0) * (len(order) - 1))]))
+
     def _seed(self) -> int:
         return int(self._generator.integers(2**31 - 1))
 
     def _sampler(self) -> BaseSampler:
         policy, space = self._policy, self._table.space
         # The zoo lets it repeat itself.
-        sampler = table_sampler(self._table, policy.settings, self._seed, may_repeat=policy.has_random_seeds)
+        default = self._known if policy.begins_around_known else None
+        sampler = table_sampler(
+            self._table, policy.settings, self._seed, may_repeat=policy.has_random_seeds, default=default
+        )
         if not policy.random_share:
             return sampler
         distributions = {parameter.name: parameter.distribution for parameter in space}

@@ -114,6 +114,22 @@ def test_stock_trains_every_trial_to_its_end_on_any_seed_and_takes_the_best_last
     assert len(columns) > 1
 
 
+@pytest.mark.parametrize(("policy", "is_told"), [("known-75", True), ("known-75-ignored", False), ("default", False)])
+def test_a_tuning_begins_with_the_configuration_that_is_known(table, policy: str, is_told: bool) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    from sb3_hpo.near_default import NearDefault
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tuning = TableTuning(table, POLICIES[policy], 60, np.random.default_rng(3))
+    assert isinstance(tuning._study.sampler.sampler, NearDefault) == is_told
+    tuning.run()
+    first = table.index(tuning._study.trials[0].params)
+    worse = np.mean(table.truth < table.truth[first])
+    assert (abs(worse - 0.75) < 0.15) == (policy != "default")
+
+
 def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> None:
     from policies import POLICIES
     from table_tuning import TableTuning
@@ -201,11 +217,15 @@ def test_the_table_is_made_by_a_random_search_that_goes_on() -> None:
         seed=1,
         max_trial_cost="none",
         study=Path("x.db"),
+        around_default=False,
     )
     command, *options = make_table.tune_words(args)
     given = vars(tune_parser().parse_args(options))
     assert command == "tune"
     assert (given["sampler"], given["pruner"], given["max_trial_cost"]) == ("random", "none", None)
+    args.around_default = True
+    around = vars(tune_parser().parse_args(make_table.tune_words(args)[1:]))
+    assert (around["sampler"], around["sampler_kwargs"]) == ("tpe", {"n_startup_trials": 1_000_000})
     assert (given["max_total_trials"], given["n_seeds"], given["n_timesteps"]) == (9, 3, 100)
     assert given["storage"] == "sqlite:///x.db"
 

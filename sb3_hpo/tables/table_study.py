@@ -10,25 +10,32 @@ from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.tables.new_rows import NewRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
     from sb3_hpo.settings import TuningSettings
     from sb3_hpo.tables.curve_table import CurveTable
+    from sb3_hpo.transforms import Plain
 
 
 def table_sampler(
-    table: CurveTable, settings: TuningSettings, draw_seed: Callable[[], int], *, may_repeat: bool = False
+    table: CurveTable,
+    settings: TuningSettings,
+    draw_seed: Callable[[], int],
+    *,
+    may_repeat: bool = False,
+    default: Mapping[str, Plain] | None = None,
 ) -> BaseSampler:
     """The sampler that settings name, for the space of a table.
 
+    :param default: params of the configuration that is tuned from; a table has none of its own
     :param draw_seed: gives a new seed each time
     :param may_repeat: whether a sampler that proposes nothing twice may do so here
     :raises UserError: if the sampler cannot work on this space
     """
-    context = SamplingContext(table.space, draw_seed(), draw_seed(), settings.n_startup_trials)
+    context = SamplingContext(table.space, draw_seed(), draw_seed(), settings.n_startup_trials, default)
     sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
     if not isinstance(sampler, NewParams):
         return sampler
