@@ -23,6 +23,8 @@ from sb3_hpo.tables.curve_table import CurveTable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from matplotlib.axes import Axes
+
 _NAMES = ("table", "policy", "budget", "seed")
 
 
@@ -49,36 +51,43 @@ def draw(results: Sequence[Mapping[str, Any]], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    tables = list(dict.fromkeys(result["table"] for result in results))
+    policies = _drawn(results)
+    tables = list(dict.fromkeys(result["table"] for result in results if result["policy"] in policies))
     n_columns = min(4, len(tables))
     n_rows = -(-len(tables) // n_columns)
     figure, axes = plt.subplots(
-        n_rows, n_columns, figsize=(3.2 * n_columns, 2.8 * n_rows), layout="constrained", squeeze=False
+        n_rows, n_columns, figsize=(3.2 * n_columns, 2.8 * n_rows + 0.4), layout="constrained", squeeze=False
     )
     for axis, table in zip(axes.flat, tables, strict=False):
-        for policy in dict.fromkeys(result["policy"] for result in results):
-            points = sorted((r for r in results if (r["table"], r["policy"]) == (table, policy)), key=_budget)
-            means = [max(1e-4, r["regret"]["mean"]) for r in points]
-            spread = [
-                [m - max(1e-4, r["regret"]["ci95"][0]) for m, r in zip(means, points, strict=True)],
-                [r["regret"]["ci95"][1] - m for m, r in zip(means, points, strict=True)],
-            ]
-            axis.errorbar(
-                [_budget(r) for r in points],
-                means,
-                [[max(0.0, x) for x in s] for s in spread],
-                fmt="o-",
-                markersize=3,
-                label=policy,
-            )
+        of_table = [result for result in results if result["table"] == table and result["policy"] in policies]
+        for at, policy in enumerate(policies):
+            points = sorted((r for r in of_table if r["policy"] == policy), key=_budget)
+            _draw_policy(axis, points, policy, f"C{at}")
         axis.set(xscale="log", yscale="log", title=Path(table).stem, xlabel="evaluations", ylabel="mean regret")
-        budgets = sorted({_budget(r) for r in results if r["table"] == table})
+        budgets = sorted({_budget(result) for result in of_table})
         axis.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
         axis.set_xticks([], minor=True)
     for axis in list(axes.flat)[len(tables) :]:
         axis.set_axis_off()
-    axes.flat[0].legend(fontsize=6)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(policies))
     figure.savefig(path, dpi=80)
+
+
+def _drawn(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Policies that a picture has room for: what the project does first, then those with several budgets on a table."""
+    budgets: dict[tuple[str, str], set[int]] = {}
+    for result in results:
+        budgets.setdefault((result["policy"], result["table"]), set()).add(_budget(result))
+    several = dict.fromkeys(policy for (policy, _), of_policy in budgets.items() if len(of_policy) > 1)
+    return sorted(several or dict.fromkeys(policy for policy, _ in budgets), key=lambda policy: policy != "default")
+
+
+def _draw_policy(axis: Axes, points: Sequence[Mapping[str, Any]], label: str, colour: str) -> None:
+    means = [max(1e-4, r["regret"]["mean"]) for r in points]
+    limits = [[max(1e-4, limit) for limit in r["regret"]["ci95"]] for r in points]
+    spread = [[abs(m - limit[end]) for m, limit in zip(means, limits, strict=True)] for end in (0, 1)]
+    budgets = [_budget(result) for result in points]
+    axis.errorbar(budgets, means, spread, fmt="o-", markersize=3, label=label, color=colour)
 
 
 def _budget(result: Mapping[str, Any]) -> int:
