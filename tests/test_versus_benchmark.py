@@ -64,6 +64,13 @@ def test_a_tuning_that_is_done_is_not_done_again(tmp_path: Path, monkeypatch: py
     from versus_commands import Winner
 
     ours, stock = Winner("sb3-hpo", {"gamma": 0.9}, 61.0, 7), Winner("stock x 1", {"gamma": 0.8}, 60.0, 3)
+
+    class Cores:
+        """Others have none: the real one waits for all children of this process."""
+
+        of_others = staticmethod(lambda: {"cores_of_others": 0.0})
+
+    monkeypatch.setattr(versus_zoo, "Cores", Cores)
     monkeypatch.setattr(versus_zoo, "tune_ours", lambda *args: ours)
     args = argparse.Namespace(folder=tmp_path, minutes=1.0, seed=3, n_jobs=1, stock_times=[1.0])
 
