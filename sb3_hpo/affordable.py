@@ -3,8 +3,8 @@
 A study learns what helps in the first steps of a training, and that is often what costs most: as many gradient steps
 as environment steps, large batches. With a time limit the finalists then come out so costly that validation has no
 time for the seeds that a verdict takes. So what a whole training is expected to cost is a constraint of each trial, as
-Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE learns to propose what can be afforded, trainings that
-cannot do not go on at the rungs, and finalists are those that can.
+Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE learns to propose what can be afforded, and trainings
+that cannot do not go on at the rungs, so that they hardly ever come to be finalists.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT, UNAFFORDABLE
-from sb3_hpo.trial_cost import Growth, median_seconds
+from sb3_hpo.trial_cost import MAX_TRAININGS, Growth, median_seconds
 from sb3_hpo.wording import duration
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def _usual_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float |
     if default is not None:
         of_default = [seconds for trial in trials if trial.params == default for seconds in _seconds_at(trial)]
         if of_default:
-            growth = Growth([seconds for trial in trials for seconds in _seconds_at(trial)], n_evaluations)
+            latest = trials[-MAX_TRAININGS:]
+            growth = Growth([seconds for trial in latest for seconds in _seconds_at(trial)], n_evaluations)
             return growth.seconds(max(of_default, key=len))
     return median_seconds(trials, n_evaluations)
 

@@ -21,7 +21,12 @@ class DelegatingSampler(BaseSampler):
     """
 
     def __init__(self, sampler: BaseSampler) -> None:
-        self.sampler = sampler
+        self._sampler = sampler
+
+    @property
+    def sampler(self) -> BaseSampler:
+        """What draws."""
+        return self._sampler
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the sampler does."""

@@ -55,7 +55,7 @@ class NearDefault(DelegatingSampler):
     def _around(self) -> dict[str, Any]:
         """What is kept, which is never all: of few params all would be kept often, and the default is tried already."""
         kept = {name: value for name, value in self._default.items() if self._generator.random() < KEPT}
-        if len(kept) == len(self._default):
+        if kept and len(kept) == len(self._default):
             del kept[self._generator.choice(list(kept))]
         return kept
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optuna.samplers import BaseSampler
+from sb3_hpo.delegating_sampler import DelegatingSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import optuna
-    from optuna.distributions import BaseDistribution
-    from optuna.trial import FrozenTrial, TrialState
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 
-class SeededByTrial(BaseSampler):
+class SeededByTrial(DelegatingSampler):
     """Passes everything on to a sampler of Optuna that is made for the first trial.
 
     Trials have their numbers from the storage, each one once. So the workers of a study draw from seeds of their own,
@@ -25,44 +25,18 @@ class SeededByTrial(BaseSampler):
 
     def __init__(self, make: Callable[[int], BaseSampler]) -> None:
         self._make = make
-        self._sampler: BaseSampler | None = None
+        self._made: BaseSampler | None = None
 
     @property
     def sampler(self) -> BaseSampler:
         """The sampler that draws; before the first trial one that is as it would be for trial 0."""
-        return self._make(0) if self._sampler is None else self._sampler
-
-    def reseed_rng(self) -> None:
-        """What Optuna asks for between threads."""
-        self.sampler.reseed_rng()
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """As the sampler does."""
-        return self.sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """As the sampler does."""
-        return self.sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """As the sampler does."""
-        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
+        return self._make(0) if self._made is None else self._made
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Make the sampler at the first trial."""
-        if self._sampler is None:
-            self._sampler = self._make(trial.number)
-        self._sampler.before_trial(study, trial)
-
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """As the sampler does."""
-        self.sampler.after_trial(study, trial, state, values)
+        if self._made is None:
+            self._made = self._make(trial.number)
+        super().before_trial(study, trial)
 
     def is_exhausted(self, study: optuna.Study) -> bool:
         """Whether the sampler has tried everything there is; False for one that never ends."""
@@ -87,5 +61,5 @@ class SeededByEachTrial(SeededByTrial):
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Make the sampler of this trial."""
         earlier = study.get_trials(deepcopy=False)[: trial.number]
-        self._sampler = self._make(sum(map(self._counts, earlier)))
-        self._sampler.before_trial(study, trial)
+        self._made = self._make(sum(map(self._counts, earlier)))
+        self.sampler.before_trial(study, trial)
