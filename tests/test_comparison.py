@@ -71,6 +71,7 @@ def test_comparison_turned_round_says_the_opposite(scores: list[float], others: 
         ([500] * 8 + [90, 200], [500] * 10, False),
         # The mean says so, the middle half the opposite.
         ([10] * 19 + [90], [11] * 20, False),
+        ([10] * 16 + [90] * 4, [11] * 20, False),
         ([900, 901, 902], [1, 2, 3], False),
     ],
 )

@@ -60,7 +60,8 @@ def test_the_default_itself_is_not_drawn() -> None:
 def test_of_nothing_nothing_is_let_go() -> None:
     study = optuna.create_study()
     sampler = NearDefault(TPESampler(seed=0), {}, 10, 0)
-    assert sampler.sample_relative(study, study.ask()._cached_frozen_trial, {}) == {}
+    trial = study.ask()._cached_frozen_trial
+    assert [sampler.sample_relative(study, trial, {}) for _ in range(10)] == [{}] * 10
 
 
 def test_after_them_the_sampler_draws_alone() -> None:
