@@ -38,6 +38,7 @@ from sb3_hpo.scores import iqm, last, score_curves
 from sb3_hpo.search_space import Parameter, SearchSpace
 from sb3_hpo.seeds import selection_seeds, tuning_seeds, validation_seeds
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.training_queue import Trained
 from sb3_hpo.validation import validate
 
 if TYPE_CHECKING:
@@ -166,8 +167,8 @@ class Simulation:
 
     def _train(
         self, task: object, configuration: Mapping[str, Any], seed: int, n_episodes: int, *rest: object
-    ) -> tuple[float, int]:
-        return float(self.table.final(self.generator, configuration["index"], 1)[0]), 0
+    ) -> Trained:
+        return Trained(float(self.table.final(self.generator, configuration["index"], 1)[0]), 0)
 
 
 def simulate(seed: int, n_repetitions: int, scenario: str) -> dict[str, float]:

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.finalists import choose_finalists
+from sb3_hpo.late_returns import late_mean_of_curve
 from sb3_hpo.objective import configuration_of
 from sb3_hpo.promotion import paused_trials, value_at_rung
 from sb3_hpo.transforms import OutsideSpaceError, Plain
@@ -39,6 +40,7 @@ class Candidate:
     :param is_default: whether it is the configuration that was tuned from
     :param tuning_scores: tuning seed -> mean return of the agent that the search trained on it, judged as those of the
         validation are
+    :param tuning_late_means: tuning seed -> mean return over the last quarter of that training
     """
 
     trial: int | None
@@ -46,6 +48,7 @@ class Candidate:
     configuration: Mapping[str, Any]
     is_default: bool
     tuning_scores: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    tuning_late_means: Mapping[int, float] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -72,6 +75,7 @@ class Validated:
     :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
     :param selection_scores: scores on the first selection seeds, as far as it came; empty for the default
     :param is_eliminated: whether it was stopped for being clearly worse than another finalist
+    :param late_means: mean return over the last quarter of each training of ``scores``; empty where one is not known
     :param failure: why one of its trainings failed, in one line: it cannot win; None if none did
     """
 
@@ -81,6 +85,7 @@ class Validated:
     ci95: tuple[float, float] | None
     selection_scores: list[float] = dataclasses.field(default_factory=list)
     is_eliminated: bool = False
+    late_means: list[float] = dataclasses.field(default_factory=list)
     failure: str | None = None
 
 
@@ -157,24 +162,32 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
 
 
 def _finalist(trial: FrozenTrial) -> Candidate:
+    judged = [run for run in trial.user_attrs.get(RUNS, []) if run.get(FINAL_RETURNS)]
     return Candidate(
         trial.number,
         _score(trial),
         trial.user_attrs[HYPERPARAMS],
         is_default=False,
-        tuning_scores={
-            run["seed"]: float(np.mean(run[FINAL_RETURNS]))
-            for run in trial.user_attrs.get(RUNS, [])
-            if run.get(FINAL_RETURNS)
-        },
+        tuning_scores={run["seed"]: float(np.mean(run[FINAL_RETURNS])) for run in judged},
+        tuning_late_means={run["seed"]: _late_mean(run) for run in judged},
     )
+
+
+def _late_mean(run: Mapping[str, Any]) -> float:
+    means = [float(np.mean(returns)) for returns in run["returns"]]
+    return late_mean_of_curve(run["timesteps"], means, run["n_timesteps"], float(np.mean(run[FINAL_RETURNS])))
 
 
 def _best_judged_first(finalists: list[Candidate]) -> list[Candidate]:
     """By the agents that the search trained where all were judged, so that the first one is taken for want of time."""
     if not all(candidate.tuning_scores for candidate in finalists):
         return finalists
-    return sorted(finalists, key=lambda candidate: -float(np.mean(list(candidate.tuning_scores.values()))))
+    return sorted(finalists, key=_judged, reverse=True)
+
+
+def _judged(candidate: Candidate) -> tuple[float, float]:
+    scores, late_means = candidate.tuning_scores.values(), candidate.tuning_late_means.values()
+    return float(np.mean(list(scores))), float(np.mean(list(late_means)))
 
 
 def _score(trial: FrozenTrial) -> float | None:

@@ -70,6 +70,9 @@ class TuningResult:
                 f"{one_decimal(_mean(default))}, and the difference "
                 f"{_in_words(comparison.mean_difference, comparison.mean_ci95)}."
             )
+        elif comparison.is_probably_steadier:
+            means = [one_decimal(float(mean(each.late_means))) for each in (finalist, default)]
+            numbers += f" Over the last quarter of their trainings the means are {' and '.join(means)}."
         elif comparison.is_probably_better:
             numbers += f" The means are {one_decimal(_mean(finalist))} and {one_decimal(_mean(default))}."
         if comparison.verdict == "better":
@@ -79,6 +82,9 @@ class TuningResult:
         if comparison.is_probably_better:
             sure = f"{comparison.confidence:.2f}"
             return f"Not distinguishable, but probably better (confidence {sure}), so {name} is taken: {numbers}"
+        if comparison.is_probably_steadier:
+            sure = f"{comparison.late_confidence:.2f}"
+            return f"Not distinguishable, but probably steadier (confidence {sure}), so {name} is taken: {numbers}"
         too_few = len(self.validation.seeds) < MIN_SEEDS_FOR_A_VERDICT
         more = f" A verdict takes at least {MIN_SEEDS_FOR_A_VERDICT} seeds." if too_few else ""
         return f"Not distinguishable (keep the default): {numbers}{more}"
@@ -125,6 +131,7 @@ class TuningResult:
             "mean_ci95": None if comparison is None else _as_list(comparison.mean_ci95),
             "probability_of_improvement": self.validation.probability_of_improvement,
             "confidence": None if comparison is None else comparison.confidence,
+            "late_confidence": None if comparison is None else comparison.late_confidence,
             "is_taken": comparison is not None and comparison.is_taken,
         }
 
@@ -214,5 +221,6 @@ def _scores_json(validated: Validated) -> dict[str, Any]:
         "scores": validated.scores,
         "iqm": validated.iqm,
         "ci95": _as_list(validated.ci95),
+        "late_means": validated.late_means,
         "failure": validated.failure,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE, level, survivors
+from sb3_hpo.scores import mean
 from sb3_hpo.seeds import bootstrap_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sb3_hpo.candidates import Candidate
     from sb3_hpo.interruption import Deadline
@@ -58,7 +59,7 @@ class Selection:
             n_done = min(len(trainings.scores(candidate, so_far)) for candidate in self._running)
             self.seeds = list(seeds[:n_done])
             if self.seeds:
-                self._rank({c.fingerprint: trainings.scores(c, self.seeds) for c in self._running})
+                self._rank(trainings)
             if not is_complete or len(self._running) == 1:
                 return
 
@@ -66,8 +67,14 @@ class Selection:
         pairs, ahead = ([(c, seed) for seed in some for c in self._running] for some in (seeds, later))
         return trainings.complete(pairs, deadline, ahead)
 
-    def _rank(self, scores: Mapping[str, list[float]]) -> None:
+    def _rank(self, trainings: Trainings) -> None:
+        scores = {c.fingerprint: trainings.scores(c, self.seeds) for c in self._running}
+        late = {c.fingerprint: trainings.late_means(c, self.seeds) for c in self._running}
+        # In a tie, as at a ceiling, the one that was there all along the last quarter.
+        steadiness = {name: 0.0 if None in late.values() else float(mean(means or [])) for name, means in late.items()}
         staying = survivors(scores, bootstrap_generator(0))
-        ordered = sorted(self._running, key=lambda c: level(scores[c.fingerprint]), reverse=True)
+        ordered = sorted(
+            self._running, key=lambda c: (*level(scores[c.fingerprint]), steadiness[c.fingerprint]), reverse=True
+        )
         self._running = [c for c in ordered if c.fingerprint in staying]
         self._eliminated = [*(c for c in ordered if c.fingerprint not in staying), *self._eliminated]

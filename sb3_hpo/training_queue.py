@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -18,6 +18,7 @@ from sb3_hpo.trial_attributes import (
     CANDIDATE,
     FAILURE,
     HYPERPARAMS,
+    LATE_MEAN,
     N_EPISODES,
     N_TIMESTEPS,
     SEED,
@@ -48,6 +49,19 @@ Key: TypeAlias = tuple[str, int]
 """The candidate's fingerprint, and the seed."""
 
 
+class Trained(NamedTuple):
+    """What a training of the validation came to.
+
+    :param score: mean return of the agent at the end
+    :param n_timesteps: environment steps trained
+    :param late_mean: mean return over the last quarter of the training; None where nobody looked
+    """
+
+    score: float
+    n_timesteps: int
+    late_mean: float | None = None
+
+
 class TrainingQueue:
     """The trainings that a validation asks for.
 
@@ -65,6 +79,11 @@ class TrainingQueue:
     def scores(self) -> dict[Key, float]:
         """The scores that are known."""
         return {_key(trial): float(trial.value or 0.0) for trial in self._trials((TrialState.COMPLETE,))}
+
+    def late_means(self) -> dict[Key, float]:
+        """The mean returns over the last quarter of the trainings that are known."""
+        trials = self._trials((TrialState.COMPLETE,))
+        return {_key(trial): float(trial.user_attrs[LATE_MEAN]) for trial in trials if LATE_MEAN in trial.user_attrs}
 
     def failures(self, max_retries: int) -> dict[str, str]:
         """Fingerprint -> why a training of it failed since this queue was made.
@@ -141,7 +160,7 @@ class ValidationWorker:
 
     :param study: the validation study
     :param interrupted: asked at every step whether to give a training up
-    :param train: ``(task, configuration, seed, n_episodes, interrupted)`` -> score and environment steps trained
+    :param train: ``(task, configuration, seed, n_episodes, interrupted)`` -> what it came to
     """
 
     def __init__(
@@ -149,7 +168,7 @@ class ValidationWorker:
         study: optuna.Study,
         task: Task,
         interrupted: Callable[[], bool],
-        train: Callable[..., tuple[float, int]],
+        train: Callable[..., Trained],
     ) -> None:
         self._study = study
         self._task = task
@@ -184,7 +203,7 @@ class ValidationWorker:
             raise NotAdmittedError
         trial.set_user_attr(WORKER, identity())
         try:
-            score, n_timesteps = self._trained(attributes)
+            trained = self._trained(attributes)
         except (TrialInterruptedError, KeyboardInterrupt):
             self.was_interrupted = True
             trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped from outside")
@@ -197,10 +216,12 @@ class ValidationWorker:
             trial.set_user_attr(FAILURE, f"seed {attributes[SEED]}: {failure_in_one_line(error)}")
             trial.set_user_attr(TRACEBACK, traceback.format_exc())
             raise
-        trial.set_user_attr(N_TIMESTEPS, n_timesteps)
-        return score
+        trial.set_user_attr(N_TIMESTEPS, trained.n_timesteps)
+        if trained.late_mean is not None:
+            trial.set_user_attr(LATE_MEAN, trained.late_mean)
+        return trained.score
 
-    def _trained(self, attributes: Mapping[str, Any]) -> tuple[float, int]:
+    def _trained(self, attributes: Mapping[str, Any]) -> Trained:
         configuration = attributes[HYPERPARAMS]
         return self._train(self._task, configuration, attributes[SEED], attributes[N_EPISODES], self._interrupted)
 

@@ -83,6 +83,9 @@ N_EPISODES = "n_episodes"
 N_TIMESTEPS = "n_timesteps"
 """In a validation study: environment steps trained."""
 
+LATE_MEAN = "late_mean"
+"""In a validation study: mean return over the last quarter of the training (:mod:`sb3_hpo.late_returns`)."""
+
 FIXED_PARAMS = "fixed_params"
 """Optuna's system attribute of a trial that was enqueued: the params it is to have."""
 

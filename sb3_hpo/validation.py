@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sb3_hpo.interruption import StopSignal
     from sb3_hpo.task import Task
+    from sb3_hpo.training_queue import Trained
     from sb3_hpo.workforce import Workforce
 
 from sb3_hpo.candidates import Candidate, Validated, Validation
@@ -46,7 +47,7 @@ def validate(
     deadline: Deadline,
     on_run: Callable[[Candidate, float], None],
     selection_seeds: Sequence[int] = (),
-    train: Callable[..., tuple[float, int]] | None = None,
+    train: Callable[..., Trained] | None = None,
     on_failure: Callable[[Candidate, str], None] = lambda candidate, reason: None,
     workforce: Workforce | None = None,
     max_retries: int = 1,
@@ -90,6 +91,7 @@ def validate(
         filler=[(default, seed) for seed in seeds],
         max_retries=max_retries,
         known={(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()},
+        known_late={(c.fingerprint, seed): value for c in finalists for seed, value in c.tuning_late_means.items()},
     )
     n_selection_seeds = len(selection_seeds)
     selection_seeds = [*seeds_of_the_search(finalists), *selection_seeds]
@@ -128,7 +130,7 @@ def _summarize(trainings: Trainings, default: Candidate, selection: Selection, s
     compared = [default, *selection.ranking[:1]]
     n_done = min(len(trainings.scores(candidate, seeds)) for candidate in compared)
     done = list(seeds[:n_done])
-    validated = [_with_interval(candidate, trainings.scores(candidate, done)) for candidate in compared]
+    validated = [_validated(candidate, trainings, done) for candidate in compared]
     validated.extend(Validated(candidate, [], None, None) for candidate in selection.ranking[1:])
     validated.extend(Validated(candidate, [], None, None) for candidate in selection.failed)
     validated = [_with_selection(v, selection, trainings) for v in validated]
@@ -138,7 +140,13 @@ def _summarize(trainings: Trainings, default: Candidate, selection: Selection, s
         validated.sort(key=lambda v: v.failure is not None)
         return Validation(done, len(seeds), validated, None, selection.seeds)
     if len(compared) > 1 and done:
-        comparison = compare(validated[1].scores, validated[0].scores, bootstrap_generator(0))
+        default_late, late = (v.late_means for v in validated[:2])
+        comparison = compare(
+            validated[1].scores,
+            validated[0].scores,
+            bootstrap_generator(0),
+            (late, default_late) if late and default_late else None,
+        )
         if comparison.is_taken:
             validated[:2] = reversed(validated[:2])
     elif not done:
@@ -152,12 +160,14 @@ def _rank_without_validation(validated: Validated) -> tuple[bool, float]:
     return validated.failure is None, -math.inf if score is None else score
 
 
-def _with_interval(candidate: Candidate, scores: list[float]) -> Validated:
+def _validated(candidate: Candidate, trainings: Trainings, seeds: Sequence[int]) -> Validated:
+    scores = trainings.scores(candidate, seeds)
     if not scores:
         return Validated(candidate, [], None, None)
     # One seed says nothing about the spread.
     interval = bootstrap_interval(scores, bootstrap_generator(0)) if len(scores) > 1 else None
-    return Validated(candidate, scores, float(iqm(scores)), interval)
+    late_means = trainings.late_means(candidate, seeds) or []
+    return Validated(candidate, scores, float(iqm(scores)), interval, late_means=late_means)
 
 
 def _with_selection(validated: Validated, selection: Selection, trainings: Trainings) -> Validated:

@@ -13,10 +13,11 @@ from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import from_zoo, to_zoo
 from sb3_hpo.evaluation import judge_agent
 from sb3_hpo.finite import learn_finite
+from sb3_hpo.late_returns import LateEvaluations, late_mean
 from sb3_hpo.objective import close_environments
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.study import VALIDATION_SUFFIX
-from sb3_hpo.training_queue import Pair, TrainingQueue, ValidationWorker
+from sb3_hpo.training_queue import Pair, Trained, TrainingQueue, ValidationWorker
 from sb3_hpo.trial_attributes import CANDIDATE, N_TIMESTEPS, TrialInterruptedError
 from sb3_hpo.trust import check_same_modules
 
@@ -66,11 +67,11 @@ def train_and_evaluate(
     seed: int,
     n_episodes: int,
     interrupted: Callable[[], bool] = lambda: False,
-) -> tuple[float, int]:
-    """Train a configuration with a seed and evaluate the agent that comes out.
+) -> Trained:
+    """Train a configuration with a seed and evaluate the agent that comes out, and those shortly before it.
 
     :param configuration: the whole configuration, in the zoo's notation
-    :return: mean return of the episodes, and environment steps trained
+    :param n_episodes: episodes that judge the agent at the end
     :raises TrialInterruptedError: if it was stopped from outside
     :raises UserError: if it names other classes than the configuration tuned from
     :raises FloatingPointError: if rewards, observations, weights or the returns are NaN or infinite
@@ -83,11 +84,13 @@ def train_and_evaluate(
         environments.callback(close_environments, model)
         eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, MAX_EVAL_ENVS))
         environments.callback(eval_env.close)
-        learn_finite(training, model, [interruption])
+        late = LateEvaluations(training.n_timesteps, eval_env, deterministic=task.deterministic_eval)
+        learn_finite(training, model, [interruption, late])
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
         returns = judge_agent(model, eval_env, n_episodes, deterministic=task.deterministic_eval)
-    return float(np.mean(returns)), model.num_timesteps
+    score = float(np.mean(returns))
+    return Trained(score, model.num_timesteps, late_mean(late.means, score))
 
 
 def open_validation_study(storage: BaseStorage, study_name: str) -> optuna.Study:
@@ -121,6 +124,7 @@ class Trainings:
     :param filler: trainings that are needed later, for workers that have nothing else to do
     :param max_retries: how often a training whose worker died is tried again
     :param known: scores that need no training, by fingerprint of the candidate and seed
+    :param known_late: mean returns over the last quarter of these trainings, likewise
     """
 
     def __init__(
@@ -130,12 +134,13 @@ class Trainings:
         n_episodes: int,
         interrupted: Callable[[], bool],
         on_run: Callable[[Candidate, float], None],
-        train: Callable[..., tuple[float, int]],
+        train: Callable[..., Trained],
         on_failure: Callable[[Candidate, str], None],
         workforce: Workforce | None = None,
         filler: Sequence[Pair] = (),
         max_retries: int = 1,
         known: Mapping[tuple[str, int], float] | None = None,
+        known_late: Mapping[tuple[str, int], float] | None = None,
     ) -> None:
         self._queue = TrainingQueue(study, n_episodes)
         self._worker = ValidationWorker(study, task, interrupted, train)
@@ -148,6 +153,7 @@ class Trainings:
         self._failures: dict[str, str] = {}
         self._candidates: dict[str, Candidate] = {}
         self._known = {**(known or {}), **self._queue.scores()}
+        self._known_late = dict(known_late or {})
 
     def complete(self, pairs: Sequence[Pair], deadline: Deadline | None = None, ahead: Sequence[Pair] = ()) -> bool:
         """Have all these candidates trained with these seeds, in this order; False if it was stopped before the end.
@@ -184,6 +190,13 @@ class Trainings:
                 break
             scores.append(self._known[candidate.fingerprint, seed])
         return scores
+
+    def late_means(self, candidate: Candidate, seeds: Sequence[int]) -> list[float] | None:
+        """Mean returns over the last quarter of the trainings of a candidate; None if one of them is not known."""
+        known = {**self._known_late, **self._queue.late_means()}
+        means = [known.get((candidate.fingerprint, seed)) for seed in seeds]
+        found = [value for value in means if value is not None]
+        return found if len(found) == len(means) else None
 
     def _is_stopped(self, deadline: Deadline | None) -> bool:
         is_over = deadline is not None and deadline.is_over

@@ -9,6 +9,7 @@ import pytest
 from sb3_hpo.candidates import Candidate
 from sb3_hpo.comparing.fresh_seeds import Judging
 from sb3_hpo.display import Display
+from sb3_hpo.training_queue import Trained
 from tests.tasks import FakeTask
 
 CANDIDATES = [Candidate(i, float(i), {"level": i}, is_default=False) for i in range(1, 4)]
@@ -19,11 +20,11 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Level and seed of every training; one of the level 2 fails with the second seed."""
     done: list[tuple[int, int]] = []
 
-    def train(task: object, configuration: Any, seed: int, n_episodes: int, interrupted: object) -> tuple[float, int]:
+    def train(task: object, configuration: Any, seed: int, n_episodes: int, interrupted: object) -> Trained:
         done.append((configuration["level"], seed))
         if done[-1] == (2, 8):
             raise ValueError("broken")
-        return 10.0 * configuration["level"] + seed, 200
+        return Trained(10.0 * configuration["level"] + seed, 200)
 
     monkeypatch.setattr("sb3_hpo.comparing.fresh_seeds.train_and_evaluate", train)
     return done

@@ -81,6 +81,41 @@ def test_what_is_probably_better_is_taken(scores: list[float], others: list[floa
     assert comparison.is_probably_better == (is_taken and comparison.verdict != "better")
 
 
+STEADY, UNSTEADY = [500, 500, 499, 500, 500], [420, 380, 500, 450, 500]
+
+
+@pytest.mark.parametrize(
+    ("scores", "others", "late", "is_taken"),
+    [
+        ([500] * 5, [500] * 5, (STEADY, UNSTEADY), True),
+        ([500] * 5, [500] * 5, (UNSTEADY, STEADY), False),
+        ([500] * 5, [500] * 5, (STEADY, STEADY), False),
+        ([500] * 5, [500] * 5, None, False),
+        ([500] * 10, [500] * 9 + [499], (STEADY * 2, UNSTEADY * 2), True),
+        # The agents at the end speak against it, by the mean or by the middle half.
+        ([500] * 4 + [490], [500] * 5, (STEADY, UNSTEADY), False),
+        ([10] * 4 + [90], [11] * 5, (STEADY, UNSTEADY), False),
+        ([500] * 3, [500] * 3, (STEADY[:3], UNSTEADY[:3]), False),
+    ],
+)
+def test_what_is_as_good_and_probably_steadier_is_taken(
+    scores: list[float], others: list[float], late: tuple[list[float], list[float]] | None, is_taken: bool
+) -> None:
+    comparison = compare(scores, others, generator(), late)
+    assert comparison.is_taken == is_taken
+    assert not comparison.is_probably_steadier or not comparison.is_probably_better
+    without = compare(scores, others, generator())
+    assert (comparison.verdict, comparison.confidence) == (without.verdict, without.confidence)
+
+
+@pytest.mark.parametrize("late", [(STEADY, UNSTEADY), (UNSTEADY, STEADY)])
+def test_how_steady_they_were_changes_no_verdict(late: tuple[list[float], list[float]]) -> None:
+    better, worse = ([9, 9, 9, 8, 9], [1, 2, 3, 1, 2])
+    assert compare(better, worse, generator(), late).verdict == "better"
+    against = compare(worse, better, generator(), late)
+    assert (against.verdict, against.is_taken, against.is_probably_steadier) == ("worse", False, False)
+
+
 def test_what_is_better_is_taken_and_what_is_worse_is_not() -> None:
     better, worse = compare([9, 9, 9, 8], [1, 2, 3, 1], generator()), compare([1, 2, 3, 1], [9, 9, 9, 8], generator())
     assert (better.verdict, better.is_taken, better.is_probably_better) == ("better", True, False)

@@ -70,6 +70,11 @@ PROBABLY = create_result(
     default(50),
     comparison=Comparison(1.0, (-1.0, 3.0), 0.6875, "not distinguishable", 2.0, (-3.0, 7.0), confidence=0.834),
 )
+STEADIER = create_result(
+    dataclasses.replace(validated(500), late_means=[500.0, 499.0, 500.0, 500.0]),
+    dataclasses.replace(default(500), late_means=[420.0, 380.0, 500.0, 450.0]),
+    comparison=Comparison(0.0, (0.0, 0.0), 0.5, "not distinguishable", 0.0, (0.0, 0.0), 0.5, late_confidence=0.971),
+)
 WORSE = create_result(default(50), validated(20), comparison=Comparison(-30.0, (-32.0, -28.0), 0.0, "worse"))
 ONE_SEED = create_result(
     on_one_seed(50, is_default=True),
@@ -127,6 +132,14 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "the default with a probability of 0.69. The means are 51.0 and 50.0.",
         ),
         (
+            STEADIER,
+            "Not distinguishable, but probably steadier (confidence 0.97), so trial 3 is taken: on 4 fresh seeds trial "
+            "3 has an IQM of 500.0 (95 % interval 499.0 to 501.0), the default one of 500.0 (95 % interval 499.0 to "
+            "501.0); the difference is 0.0 (95 % interval 0.0 to 0.0), and a training of trial 3 scores higher than "
+            "one of the default with a probability of 0.50. Over the last quarter of their trainings the means are "
+            "499.8 and 437.5.",
+        ),
+        (
             WORSE,
             "Worse (keep the default): on 4 fresh seeds trial 3 has an IQM of 20.0 (95 % interval 19.0 to 21.0), the "
             "default one of 50.0 (95 % interval 49.0 to 51.0); the difference is -30.0 (95 % interval -32.0 to "
@@ -167,6 +180,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
         "fails less",
         "not clear",
         "probably",
+        "steadier",
         "worse",
         "one seed",
         "not validated",
@@ -203,12 +217,14 @@ def test_json_has_the_documented_content() -> None:
         "scores": [99, 100, 100, 101],
         "iqm": 100,
         "ci95": [99, 101],
+        "late_means": [],
         "failure": None,
     }
     assert content["validation"]["default"] == {
         "scores": [49, 50, 50, 51],
         "iqm": 50,
         "ci95": [49, 51],
+        "late_means": [],
         "failure": None,
     }
     assert content["validation"]["selection_seeds"] == [8, 9]
@@ -217,6 +233,7 @@ def test_json_has_the_documented_content() -> None:
         "scores": [],
         "iqm": None,
         "ci95": None,
+        "late_means": [],
         "failure": None,
         "selection_scores": [30.0, 31.0],
         "eliminated": True,
@@ -231,6 +248,7 @@ def test_json_has_the_documented_content() -> None:
         "mean_ci95": None,
         "probability_of_improvement": 1.0,
         "confidence": 0.99,
+        "late_confidence": None,
         "is_taken": True,
     }
     assert json.loads(json.dumps(content)) == content
@@ -266,13 +284,23 @@ def test_json_without_a_comparison_holds_null() -> None:
 
 
 def test_interval_of_one_seed_is_null() -> None:
-    assert ONE_SEED.as_json()["validation"]["winner"] == {"scores": [50], "iqm": 50, "ci95": None, "failure": None}
+    assert ONE_SEED.as_json()["validation"]["winner"] == {
+        "scores": [50],
+        "iqm": 50,
+        "ci95": None,
+        "late_means": [],
+        "failure": None,
+    }
 
 
 def test_json_without_validation_holds_null() -> None:
     validation = NOT_VALIDATED.as_json()["validation"]
     assert validation["seeds"] == []
-    assert validation["winner"] == validation["default"] == {"scores": [], "iqm": None, "ci95": None, "failure": None}
+    assert (
+        validation["winner"]
+        == validation["default"]
+        == {"scores": [], "iqm": None, "ci95": None, "late_means": [], "failure": None}
+    )
 
 
 @pytest.mark.parametrize("result", [BETTER, WORSE, ONE_SEED, NOT_VALIDATED, NOTHING_FOUND])

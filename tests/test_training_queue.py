@@ -6,7 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from sb3_hpo.candidates import Candidate
-from sb3_hpo.training_queue import TrainingQueue, ValidationWorker
+from sb3_hpo.training_queue import Trained, TrainingQueue, ValidationWorker
 from sb3_hpo.trial_attributes import CANDIDATE, FAILURE, N_TIMESTEPS, SEED, WORKER, TrialInterruptedError
 from sb3_hpo.worker_identity import identity
 
@@ -53,9 +53,9 @@ def test_a_training_is_done_once_and_its_score_is_known_to_all(study: optuna.Stu
     queue.ask_for([(ONE, 7)], 1)
     seen: list[tuple[Any, ...]] = []
 
-    def train(task: FakeTask, configuration: Any, seed: int, n_episodes: int, interrupted: Any) -> tuple[float, int]:
+    def train(task: FakeTask, configuration: Any, seed: int, n_episodes: int, interrupted: Any) -> Trained:
         seen.append((configuration, seed, n_episodes))
-        return 12.5, 100
+        return Trained(12.5, 100)
 
     trained(study, task, train)
     assert seen == [(ONE.configuration, 7, 3)]
@@ -72,7 +72,7 @@ def test_a_training_that_fails_is_told_with_its_seed_and_tried_by_the_next_comma
     queue = TrainingQueue(study, 3)
     queue.ask_for([(ONE, 7)], 1)
 
-    def train(*args: Any) -> tuple[float, int]:
+    def train(*args: Any) -> Trained:
         raise OSError("broke")
 
     trained(study, task, train)
@@ -96,7 +96,7 @@ def test_an_interrupted_training_is_no_failure(study: optuna.Study, task: FakeTa
     queue = TrainingQueue(study, 3)
     queue.ask_for([(ONE, 7)], 1)
 
-    def train(*args: Any) -> tuple[float, int]:
+    def train(*args: Any) -> Trained:
         raise error
 
     worker = ValidationWorker(study, task, lambda: False, train)
@@ -114,9 +114,9 @@ def test_the_result_of_a_worker_that_was_taken_for_dead_does_not_count(study: op
     queue = TrainingQueue(study, 3)
     queue.ask_for([(ONE, 7)], 1)
 
-    def train(*args: Any) -> tuple[float, int]:
+    def train(*args: Any) -> Trained:
         study._storage.set_trial_state_values(study.trials[0]._trial_id, TrialState.FAIL)
-        return 12.5, 100
+        return Trained(12.5, 100)
 
     trained(study, task, train)
     assert queue.scores() == {}

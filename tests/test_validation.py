@@ -20,6 +20,7 @@ from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
+from sb3_hpo.training_queue import Trained
 from sb3_hpo.trial_attributes import (
     CANDIDATE,
     FAILURE,
@@ -88,19 +89,27 @@ class Trainings:
     A candidate with scores on the validation seeds only has the same ones on the selection seeds.
     """
 
-    def __init__(self, scores: Mapping[float, list[float]], interrupted_after: int | None = None) -> None:
+    def __init__(
+        self,
+        scores: Mapping[float, list[float]],
+        interrupted_after: int | None = None,
+        late_means: Mapping[float, list[float]] | None = None,
+    ) -> None:
         self.scores = scores
+        self.late_means = late_means or {}
         self.interrupted_after = interrupted_after
         self.done: list[tuple[float, int]] = []
 
     def __call__(
         self, task: FakeTask, configuration: Mapping[str, Any], seed: int, n_episodes: int, *args: object
-    ) -> tuple[float, int]:
+    ) -> Trained:
         if len(self.done) == self.interrupted_after:
             raise TrialInterruptedError
         self.done.append((configuration["name"], seed))
         scores = self.scores[configuration["name"]]
-        return scores[[*SEEDS, *SELECTION_SEEDS].index(seed) % len(scores)], 100
+        place = [*SEEDS, *SELECTION_SEEDS].index(seed)
+        late = self.late_means.get(configuration["name"])
+        return Trained(scores[place % len(scores)], 100, None if late is None else late[place % len(late)])
 
 
 @pytest.fixture
@@ -176,10 +185,13 @@ def test_trial_of_negative_returns_is_not_ranked_below_zero(study: optuna.Study,
 
 def test_finalists_whose_agents_were_judged_come_in_the_order_of_that(study: optuna.Study, task: FakeTask) -> None:
     for value, learning_rate, returns in [(9.0, 0.01, [1.0, 2.0]), (8.0, 0.02, [5.0, 5.0]), (7.0, 0.03, [4.0, 3.0])]:
-        runs = [{"seed": 1, FINAL_RETURNS: returns}]
+        runs = [
+            {"seed": 1, "timesteps": [100, 160], "returns": [[99.0], [8.0]], "n_timesteps": 200, FINAL_RETURNS: returns}
+        ]
         add(study, task, value, learning_rate=learning_rate, attrs={RUNS: runs})
     candidates = choose_candidates(study, task, SPACE, 3)
     assert [c.tuning_scores for c in candidates] == [{}, {1: 5.0}, {1: 3.5}, {1: 1.5}]
+    assert [c.tuning_late_means for c in candidates] == [{}, {1: 6.5}, {1: 5.75}, {1: 4.75}]
     assert names(candidates) == ["default", "trial 1", "trial 2", "trial 0"]
     # By their scores where not all of them were.
     add(study, task, 8.5, learning_rate=0.04)
@@ -254,6 +266,50 @@ def test_finalist_that_is_clearly_worse_stops_early(storage, table) -> None:
     assert ranking(result) == [0, 2, 3, 1]
     assert [v.is_eliminated for v in result.ranking] == [False, False, False, True]
     assert result.ranking[3].selection_scores == [1, 2, 3]
+
+
+def test_equally_good_finalists_are_ranked_by_how_steady_they_were(storage, table) -> None:
+    table({0: LOW, 1: HIGH, 2: HIGH}, late_means={0: LOW, 1: [5], 2: [7]})
+    candidates = [DEFAULT, candidate(1), candidate(2)]
+    assert named(run(storage, candidates, selection_seeds=SELECTION_SEEDS[:1]).finalist) == 2
+
+
+def test_how_steady_some_finalists_were_says_nothing_where_it_is_not_known_of_all(storage, table) -> None:
+    table({0: LOW, 1: HIGH, 2: HIGH}, late_means={2: [99]})
+    candidates = [DEFAULT, candidate(1), candidate(2)]
+    assert named(run(storage, candidates, selection_seeds=SELECTION_SEEDS[:1]).finalist) == 1
+
+
+CEILING = [500, 500, 500, 500]
+
+
+@pytest.mark.parametrize(
+    ("late", "default_late", "winner"),
+    [
+        ([500, 500, 499, 500], [420, 380, 500, 450], 1),
+        ([420, 380, 500, 450], [500, 500, 499, 500], 0),
+        ([500, 480, 500, 500], [500, 490, 490, 500], 0),
+        (CEILING, CEILING, 0),
+        ([500, 500, 499, 500], None, 0),
+        (None, [420, 380, 500, 450], 0),
+    ],
+)
+def test_of_two_at_the_ceiling_the_steadier_one_is_taken(storage, table, late, default_late, winner) -> None:
+    known = {name: means for name, means in ((0, default_late), (1, late)) if means is not None}
+    table({0: CEILING, 1: CEILING}, late_means=known)
+    result = run(storage, [DEFAULT, candidate(1)])
+    assert (named(result.winner), result.verdict) == (winner, "not distinguishable")
+    assert result.default.late_means == (default_late or [])
+    assert result.finalist is not None
+    assert result.finalist.late_means == (late or [])
+
+
+def test_how_steady_the_agents_of_the_search_were_chooses_without_a_training(storage, table) -> None:
+    table({0: LOW, 1: MIDDLE, 2: MIDDLE})
+    finalists = [
+        dataclasses.replace(judged(name, s7=50.0), tuning_late_means={7: late}) for name, late in ((1, 30.0), (2, 45.0))
+    ]
+    assert named(run(storage, [DEFAULT, *finalists]).finalist) == 2
 
 
 def test_last_finalist_in_the_running_needs_no_more_choosing(storage, table) -> None:
@@ -460,7 +516,7 @@ def test_training_is_the_same_for_the_same_seed(task: FakeTask) -> None:
     train_and_evaluate(task, configuration, 6, 12)
     assert train_and_evaluate(task, configuration, 5, 12) == first
     assert 1 <= first[0] <= MAX_EPISODE_STEPS
-    assert first[1] == 200
+    assert first.n_timesteps == 200
     assert task.trained[0][0]["policy_kwargs"] == {"net_arch": [8], "activation_fn": "nn.Tanh"}
 
 
@@ -510,7 +566,7 @@ class Failing(Trainings):
         super().__init__(scores)
         self.failing = failing
 
-    def __call__(self, task: FakeTask, configuration: Mapping[str, Any], seed: int, *args: Any) -> tuple[float, int]:
+    def __call__(self, task: FakeTask, configuration: Mapping[str, Any], seed: int, *args: Any) -> Trained:
         if (configuration["name"], seed) in self.failing:
             self.done.append((configuration["name"], seed))
             raise FloatingPointError("NaN or infinite weights at\nenvironment step 7")

@@ -14,6 +14,9 @@ import numpy as np
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
+from sb3_hpo.late_returns import late_mean_of_curve
+from sb3_hpo.training_queue import Trained
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -55,7 +58,7 @@ class TableTask:
 
     def train(
         self, task: object, configuration: Mapping[str, Any], seed: int, n_episodes: int, *rest: object
-    ) -> tuple[float, int]:
+    ) -> Trained:
         """A whole training for the choice among finalists: what it is worth, and its length.
 
         Validation plays four times as many episodes as an evaluation of the search: here it is what the table has of
@@ -67,7 +70,9 @@ class TableTask:
         n_evaluations = self.table.n_evaluations
         if not self.purse.pay((index, column), n_evaluations, n_evaluations - self.purse.reached((index, column))):
             raise RuntimeError("a training began that the budget is not enough for")
-        return float(self.table.final[index, column]), n_evaluations
+        final, curve = float(self.table.final[index, column]), self.table.curves[index, column]
+        late = late_mean_of_curve(range(1, n_evaluations + 1), curve.tolist(), n_evaluations, final)
+        return Trained(final, n_evaluations, late)
 
 
 class TableTraining:
