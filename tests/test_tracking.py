@@ -63,9 +63,12 @@ def test_runs_of_weights_and_biases_hold_what_the_study_does(tmp_path: Path, mon
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")  # MLflow, of SQLAlchemy.
-def test_runs_of_mlflow_hold_what_the_study_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("ignore:The filesystem tracking backend")  # MLflow wants a database from version 3.
+@pytest.mark.parametrize("kind", ["database", "folder"])
+def test_runs_of_mlflow_hold_what_the_study_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     mlflow = pytest.importorskip("mlflow", reason="needs the extra mlflow")
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}" if kind == "database" else (tmp_path / "mlruns").as_uri()
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(store)
     try:
