@@ -19,7 +19,7 @@ from sb3_hpo.plugin.rebuild import rebuild_task
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import selection_seeds, validation_seeds
 from sb3_hpo.storage import open_storage
-from sb3_hpo.study import read_description
+from sb3_hpo.study_description import read_description
 from sb3_hpo.trial_loading import load_study, load_trial, trial_configuration
 from sb3_hpo.validation_trainings import train_and_evaluate
 

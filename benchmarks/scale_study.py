@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import optuna
 
     from sb3_hpo.heartbeats import HeartbeatStorage
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
 
 SPACE = DQN_SPACE.for_features(frozenset({MLP_POLICY}))
 N_TIMESTEPS = 50_000

@@ -148,7 +148,8 @@ def _work(
 def _joined(storage: Any, settings: TuningSettings) -> Any:
     from scale_study import SPACE
 
-    from sb3_hpo.study import read_description, set_up
+    from sb3_hpo.study import set_up
+    from sb3_hpo.study_description import read_description
 
     study = optuna.load_study(study_name=STUDY_NAME, storage=storage)
     description = read_description(study, STUDY_NAME)

@@ -17,7 +17,7 @@ import yaml
 
 from sb3_hpo.result import BEST_FILE, RESULT_FILE
 from sb3_hpo.storage import open_storage, storage_location
-from sb3_hpo.study import read_description
+from sb3_hpo.study_description import read_description
 from sb3_hpo.trial_loading import load_study
 from sb3_hpo.whole_files import write_whole
 

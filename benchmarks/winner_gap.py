@@ -34,8 +34,9 @@ from sb3_hpo.candidates import Candidate, Validation
 from sb3_hpo.finalists import choose_finalists
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.scores import iqm, last, score_curves
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.seeds import selection_seeds, tuning_seeds, validation_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.training_queue import Trained

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from sb3_hpo.candidates import Candidate
 from sb3_hpo.scores import iqm
-from sb3_hpo.study import DESCRIPTION
+from sb3_hpo.study_description import DESCRIPTION
 from sb3_hpo.trial_attributes import HYPERPARAMS, RUNS
 from sb3_hpo.validation_trainings import CANDIDATE, SEED, validation_study_name
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sb3_hpo.algorithms import Algorithm
     from sb3_hpo.callbacks import TrialEvalCallback
     from sb3_hpo.objective import Objective
-    from sb3_hpo.search_space import Parameter, SearchSpace
+    from sb3_hpo.parameter import Parameter
+    from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 _MODULE_OF = {
     "Algorithm": "algorithms",
     "Objective": "objective",
-    "Parameter": "search_space",
+    "Parameter": "parameter",
     "SearchSpace": "search_space",
     "TrialEvalCallback": "callbacks",
     "TuningSettings": "settings",

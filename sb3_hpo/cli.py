@@ -90,8 +90,8 @@ def _worker(words: list[str]) -> int:
     if not {"-h", "--help"} & set(words):
         _prepare_workers()
 
+    from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
     from sb3_hpo.crew import WorkersDieError
-    from sb3_hpo.search import ConsecutiveFailuresError
     from sb3_hpo.storage_failures import failures_in_one_line
     from sb3_hpo.study_callbacks import CallbackFailedError
     from sb3_hpo.worker_command import worker_command

@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sb3_hpo.commands import Phase
+from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.errors import UserError
 from sb3_hpo.processes import process_context
-from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage_failures import StorageLostError
 from sb3_hpo.study_callbacks import CallbackFailedError

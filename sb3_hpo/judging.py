@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 
 from sb3_hpo.objective import n_timesteps_trained, seconds_of_whole_training
 from sb3_hpo.result import TuningResult
-from sb3_hpo.search import TrialCounts
 from sb3_hpo.seeds import selection_seeds, validation_seeds
 from sb3_hpo.training_seconds import TrainingSeconds, seconds_of_trial
 from sb3_hpo.trial_attributes import RUNS
+from sb3_hpo.trial_counts import TrialCounts
 from sb3_hpo.validation import validate
 from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_trainings import n_timesteps_of_validation

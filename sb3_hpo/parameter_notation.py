@@ -18,7 +18,7 @@ from optuna.distributions import (
 
 from sb3_hpo import transforms
 from sb3_hpo.errors import UserError, one_line, unknown_name
-from sb3_hpo.search_space import UNSET, Parameter, SameAs
+from sb3_hpo.parameter import UNSET, Parameter, SameAs
 
 if TYPE_CHECKING:
     from sb3_hpo.algorithms import Algorithm

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from sb3_hpo.search_space import SearchSpace
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
     from sb3_hpo.task import Task
 
 

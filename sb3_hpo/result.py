@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sb3_hpo.candidates import Validated, Validation
-    from sb3_hpo.search import TrialCounts
+    from sb3_hpo.trial_counts import TrialCounts
 
 BEST_FILE = "best.yml"
 RESULT_FILE = "result.json"

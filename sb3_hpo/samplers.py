@@ -22,7 +22,8 @@ from optuna.samplers import BaseSampler
 
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
-from sb3_hpo.grid import DEFAULT_POINTS, Grid, GridSampler, grid_of, grid_of_everything, is_exhausted
+from sb3_hpo.grid import DEFAULT_POINTS, Grid, grid_of, grid_of_everything
+from sb3_hpo.grid_sampler import GridSampler, is_exhausted
 from sb3_hpo.near_default import NearDefault
 from sb3_hpo.new_params import NewParams
 

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import time
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.budget import FINISHED, Budget
+from sb3_hpo.budget import Budget
 from sb3_hpo.commands import is_stopped
 from sb3_hpo.commands import stop as stop_search
-from sb3_hpo.errors import one_line
+from sb3_hpo.consecutive_failures import ConsecutiveFailures
 from sb3_hpo.garbage import LongLived, long_lived
 from sb3_hpo.promoting import Promoting
-from sb3_hpo.promotion import CONTINUES, is_in_vain
-from sb3_hpo.retries import give_up, hand_back, reap
-from sb3_hpo.storage_failures import ends_the_command
-from sb3_hpo.trial_attributes import (
-    COMMAND,
-    FAILURE,
-    TOLD_OF_AN_ENDED_TRIAL,
-    TRACEBACK,
-    WORKER,
-    NotAdmittedError,
-    TrialInterruptedError,
-    lost_its_worker,
-    was_interrupted,
-)
-from sb3_hpo.worker_identity import identity
+from sb3_hpo.retries import hand_back, reap
+from sb3_hpo.signed_trials import SignedObjective, run_trial
+from sb3_hpo.trial_attributes import was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,10 +30,6 @@ POLL_S = 1.0
 """Seconds between two looks of a worker that waits for the trials of others."""
 
 _NAP_S = 0.05
-
-
-class ConsecutiveFailuresError(RuntimeError):
-    """Several trials in a row failed: the cause is unlikely to lie in their configurations."""
 
 
 class Stop(Protocol):
@@ -73,32 +55,6 @@ class Clock(Protocol):
         """Look at how long a trial took."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TrialCounts:
-    """How many trials of a study ended how."""
-
-    complete: int
-    pruned: int
-    failed: int
-
-    @classmethod
-    def of(cls, study: optuna.Study) -> TrialCounts:
-        """Count the trials of a study.
-
-        A trial that was interrupted, or that lost its worker and was tried again, counts as none of these.
-        """
-        trials = study.get_trials(deepcopy=False)
-        tried_again = {number for trial in trials for number in trial.system_attrs.get("retry_history", [])}
-        return cls(
-            complete=sum(trial.state == TrialState.COMPLETE for trial in trials),
-            pruned=sum(trial.state == TrialState.PRUNED for trial in trials),
-            failed=sum(
-                trial.state == TrialState.FAIL and not was_interrupted(trial) and trial.number not in tried_again
-                for trial in trials
-            ),
-        )
-
-
 def search(
     study: optuna.Study,
     objective: Callable[[optuna.Trial], float],
@@ -118,7 +74,8 @@ def search(
     :param on_trial: called after every trial that this process ran
     :param command: key of the command whose budget is used
     :param callbacks: called by Optuna after every trial that this process ran, in this order
-    :raises ConsecutiveFailuresError: if as many trials in a row failed as the settings allow
+    :raises sb3_hpo.consecutive_failures.ConsecutiveFailuresError: if as many trials in a row failed as the settings
+        allow
     :raises sb3_hpo.study_callbacks.CallbackFailedError: if a callback of the user's raises
     """
     searching = _Searching(study, objective, settings, stop, clock, on_trial, command, callbacks)
@@ -151,7 +108,7 @@ class _Searching:
         self._was_stopped = False
         self._budget = Budget(study, command, settings.n_trials, settings.max_total_trials)
         self._failures = ConsecutiveFailures(settings.max_consecutive_failures)
-        self._signed = _Signed(objective, self._budget)
+        self._signed = SignedObjective(objective, self._budget)
         self._promoting = Promoting(study, settings, self._budget)
 
     def run_next_trial(self, objects: LongLived) -> bool:
@@ -166,7 +123,7 @@ class _Searching:
             is_closing = self._clock.is_closing
             if not self._promoting.prepare(trials, is_closing=is_closing, is_exhausted=is_exhausted):
                 return self._wait_for_others()
-            _run_trial(self._study, self._signed, self._callbacks)
+            run_trial(self._study, self._signed, self._callbacks)
             if self._study._stop_flag and not self._was_stopped:
                 # A callback has called study.stop(), which ends Optuna's own loop in this process only.
                 stop_search(self._study, self._command)
@@ -198,120 +155,10 @@ class _Searching:
         self._on_trial(trial)
 
 
-class ConsecutiveFailures:
-    """Counts the trials that failed one after the other.
-
-    :param limit: how many of them end the study
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._failures: list[FrozenTrial] = []
-
-    def count(self, trial: FrozenTrial) -> None:
-        """Look at how a trial ended."""
-        if trial.state in FINISHED:
-            self._failures.clear()
-        elif not was_interrupted(trial):
-            self._failures.append(trial)
-
-    def check(self) -> None:
-        """End the study where there are too many.
-
-        :raises ConsecutiveFailuresError: with the error of the last one
-        """
-        if len(self._failures) >= self._limit:
-            last = self._failures[-1]
-            raise ConsecutiveFailuresError(
-                f"{len(self._failures)} trials in a row failed, the last one, trial {last.number}, with\n"
-                f"{last.user_attrs.get(TRACEBACK, last.user_attrs.get(FAILURE, 'an unknown error'))}"
-            )
-
-
 def nothing_is_left(study: optuna.Study) -> bool:
     """Whether the sampler has tried everything there is."""
     is_exhausted = getattr(study.sampler, "is_exhausted", None)
     return is_exhausted is not None and bool(is_exhausted(study))
-
-
-class _Signed:
-    """An objective whose trials say who runs them for which command, and begin only within its budget."""
-
-    def __init__(self, objective: Callable[[optuna.Trial], float], budget: Budget) -> None:
-        self._objective = objective
-        self._budget = budget
-        self.number: int | None = None
-        self.was_admitted = True
-        self.was_in_vain = False
-        """Whether the last one goes on with what another trial goes on with: it is not handed back."""
-        self.fatal: Exception | None = None
-        """What ends the search, because the next trial would fail for the same reason."""
-
-    def __call__(self, trial: optuna.Trial) -> float:
-        try:
-            return self._begin(trial)
-        except KeyboardInterrupt:
-            trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: stopped at once by a signal")
-            raise
-        except Exception as error:
-            if ends_the_command(error):
-                self.fatal = error
-                with contextlib.suppress(Exception):
-                    trial.set_user_attr(FAILURE, f"{TrialInterruptedError.__name__}: {one_line(error)}")
-            raise
-
-    def _begin(self, trial: optuna.Trial) -> float:
-        self.number = trial.number
-        self.was_admitted, self.was_in_vain = True, False
-        trial.set_user_attr(COMMAND, self._budget.command)
-        trial.set_user_attr(WORKER, identity())
-        reason = self._reason_to_refuse(trial)
-        if reason is not None:
-            self.was_admitted = False
-            trial.set_user_attr(FAILURE, f"{NotAdmittedError.__name__}: {reason}")
-            raise NotAdmittedError(reason)
-        return self._objective(trial)
-
-    def _reason_to_refuse(self, trial: optuna.Trial) -> str | None:
-        if not self._budget.admits(trial.number):
-            return "others use the budget up"
-        if CONTINUES in trial.user_attrs:
-            trials = trial.study.get_trials(deepcopy=False)
-            self.was_in_vain = is_in_vain(trials, trials[trial.number])
-        return "another trial goes on with the same one" if self.was_in_vain else None
-
-
-def _run_trial(study: optuna.Study, signed: _Signed, callbacks: list[StudyCallback]) -> None:
-    signed.number = None
-    try:
-        study.optimize(signed, n_trials=1, callbacks=callbacks, catch=(Exception,), gc_after_trial=True)
-        if signed.fatal is not None:
-            raise signed.fatal
-    except TOLD_OF_AN_ENDED_TRIAL:
-        # Others took this worker for dead, and have given its trial to somebody else: what it found does not count.
-        if not _was_taken_for_dead(study, signed.number):
-            raise
-    except KeyboardInterrupt:
-        _hand_back_at_once(study, signed.number)
-        raise
-
-
-def _was_taken_for_dead(study: optuna.Study, number: int | None) -> bool:
-    return number is not None and lost_its_worker(_trial(study, number))
-
-
-def _hand_back_at_once(study: optuna.Study, number: int | None) -> None:
-    if number is None:
-        return
-    trial = _trial(study, number)
-    if trial.state == TrialState.RUNNING:
-        give_up(study, lambda running: running.number == number, "stopped at once by a signal")
-    elif was_interrupted(trial):
-        hand_back(study, trial)
-
-
-def _trial(study: optuna.Study, number: int) -> FrozenTrial:
-    return study.get_trials(deepcopy=False)[number]
 
 
 def _exist(study: optuna.Study, state: TrialState) -> bool:

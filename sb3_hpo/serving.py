@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sb3_hpo.phase_flag import PhaseFlag
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
-    from sb3_hpo.study import StudyDescription
     from sb3_hpo.study_callbacks import StudyCallback
+    from sb3_hpo.study_description import StudyDescription
     from sb3_hpo.task import Task
 
 CHECKPOINTS_FOLDER = "checkpoints"

@@ -24,7 +24,8 @@ from sb3_hpo.parameter_notation import changed_parameter, to_entry
 
 if TYPE_CHECKING:
     from sb3_hpo.algorithms import Algorithm
-    from sb3_hpo.search_space import Parameter, SearchSpace
+    from sb3_hpo.parameter import Parameter
+    from sb3_hpo.search_space import SearchSpace
 
 EXTENDS = "extends"
 PARAMETERS = "parameters"

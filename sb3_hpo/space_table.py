@@ -8,13 +8,14 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from rich.table import Table
 
 from sb3_hpo.algorithms import Algorithm, algorithm_names, get_algorithm
-from sb3_hpo.search_space import SameAs, describe_range
+from sb3_hpo.parameter import SameAs, describe_range
 from sb3_hpo.transforms import OneMinus, PowerOfTwo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sb3_hpo.search_space import Parameter, SearchSpace
+    from sb3_hpo.parameter import Parameter
+    from sb3_hpo.search_space import SearchSpace
 
 
 def algorithms_table() -> Table:

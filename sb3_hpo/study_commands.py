@@ -23,7 +23,7 @@ from sb3_hpo.replay import replay_trial
 from sb3_hpo.report.ending import report_result
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import open_storage, storage_location
-from sb3_hpo.study import read_description
+from sb3_hpo.study_description import read_description
 from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.trust import check_same_modules
 from sb3_hpo.tuning import check_writable

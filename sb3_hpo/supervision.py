@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sb3_hpo.budget import FINISHED, Budget
 from sb3_hpo.commands import Phase
+from sb3_hpo.consecutive_failures import ConsecutiveFailures
 from sb3_hpo.retries import give_up, reap
-from sb3_hpo.search import ConsecutiveFailures, nothing_is_left
+from sb3_hpo.search import nothing_is_left
 from sb3_hpo.trial_watch import TrialWatch
 
 if TYPE_CHECKING:

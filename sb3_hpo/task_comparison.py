@@ -11,13 +11,13 @@ import torch
 from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.comparing.crew import SearchCrew, Workplace
 from sb3_hpo.comparing.task_comparison import DEFAULT_MAX_INCUMBENTS, TaskComparison
+from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.crew import WorkersDieError
 from sb3_hpo.errors import UserError
 from sb3_hpo.interruption import StopSignal
 from sb3_hpo.plugin.comparing_process import SEARCH, VALIDATE
 from sb3_hpo.plugin.rebuild import configured_task
 from sb3_hpo.processes import prepare_processes
-from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.space_files import edited_space, read_space_file
 from sb3_hpo.storage import is_in_memory, open_storage, storage_location
 from sb3_hpo.tuning import check_writable

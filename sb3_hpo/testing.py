@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import optuna
 
-from sb3_hpo.search_space import Budget, Parameter, SearchSpace
+from sb3_hpo.search_space import Budget, SearchSpace
 from sb3_hpo.transforms import OutsideSpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sb3_hpo.parameter import Parameter
     from sb3_hpo.transforms import Plain
 
 N_SAMPLES = 50

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.storage import study_names
-from sb3_hpo.study import DESCRIPTION, VALIDATION_SUFFIX, read_description
+from sb3_hpo.study_description import DESCRIPTION, VALIDATION_SUFFIX, read_description
 from sb3_hpo.trial_attributes import HYPERPARAMS
 
 if TYPE_CHECKING:

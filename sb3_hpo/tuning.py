@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from sb3_hpo.result import TuningResult
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
-    from sb3_hpo.study import FirstTrial, StudyDescription
+    from sb3_hpo.study import FirstTrial
+    from sb3_hpo.study_description import StudyDescription
     from sb3_hpo.task import Task
 
 

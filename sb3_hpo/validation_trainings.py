@@ -16,7 +16,7 @@ from sb3_hpo.finite import learn_finite
 from sb3_hpo.late_returns import LateEvaluations, late_mean
 from sb3_hpo.objective import close_environments
 from sb3_hpo.seeds import evaluation_seed
-from sb3_hpo.study import VALIDATION_SUFFIX
+from sb3_hpo.study_description import VALIDATION_SUFFIX
 from sb3_hpo.training_queue import Pair, Trained, TrainingQueue, ValidationWorker
 from sb3_hpo.trial_attributes import CANDIDATE, N_TIMESTEPS, TrialInterruptedError
 from sb3_hpo.trust import check_same_modules

@@ -14,7 +14,8 @@ from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.scores import iqm
 from sb3_hpo.storage import study_names
-from sb3_hpo.study import FirstTrial, read_description
+from sb3_hpo.study import FirstTrial
+from sb3_hpo.study_description import read_description
 from sb3_hpo.transforms import OutsideSpaceError
 from sb3_hpo.trial_attributes import HYPERPARAMS
 from sb3_hpo.validation_trainings import known_scores

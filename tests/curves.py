@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

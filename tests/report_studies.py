@@ -14,7 +14,8 @@ from optuna.trial import TrialState, create_trial
 from sb3_hpo.commands import Command
 from sb3_hpo.promotion import CONTINUES, PAUSED, RUNG
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.study import DESCRIPTION, STEP, VALIDATION_SUFFIX, StudyDescription
+from sb3_hpo.study import STEP
+from sb3_hpo.study_description import DESCRIPTION, VALIDATION_SUFFIX, StudyDescription
 from sb3_hpo.trial_attributes import COMMAND, COSTLY, FAILURE, N_TIMESTEPS, RUNS, SECONDS_BY_PART, WORKER
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from sb3_hpo.checkpoints import load_model, save_model
 from sb3_hpo.features import MLP_POLICY
 from sb3_hpo.model_kwargs import to_objects
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.transforms import OneMinus
 
 if TYPE_CHECKING:

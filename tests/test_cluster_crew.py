@@ -11,9 +11,9 @@ from sb3_hpo.cluster_crew import ClusterCrew, check_reachable
 from sb3_hpo.clusters.jobs import ClusterLostError, JobLostError, Report
 from sb3_hpo.clusters.task import place
 from sb3_hpo.commands import Command, Phase
+from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.crew import CRASHED, DIFFERS, FAILING, MAX_DEATHS, USER_ERROR, WorkerPlan, WorkersDieError
 from sb3_hpo.errors import UserError
-from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.trial_attributes import COMMAND, WORKER
 from sb3_hpo.worker_identity import CREW, CREW_VARIABLE, identity

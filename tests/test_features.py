@@ -14,8 +14,9 @@ from sb3_hpo.configuration import merge
 from sb3_hpo.errors import UserError
 from sb3_hpo.features import HER, MLP_POLICY, N_STEP_RETURNS, configuration_features
 from sb3_hpo.objective import configuration_of
+from sb3_hpo.parameter import Parameter, SameAs
 from sb3_hpo.plugin.registration import convert, sample
-from sb3_hpo.search_space import Parameter, SameAs, SearchSpace
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.transforms import AtLeast, FractionOf, NetArch, OneMinus, OutsideSpaceError, ZeroAt
 
 

@@ -9,8 +9,10 @@ from optuna.distributions import IntDistribution
 from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError
-from sb3_hpo.grid import GridSampler, describe, grid_cost, grid_of
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.grid import describe, grid_cost, grid_of
+from sb3_hpo.grid_sampler import GridSampler
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.storage import open_storage
 from sb3_hpo.trial_attributes import FAILURE, TrialInterruptedError
 from tests.curves import FINITE, SMALL

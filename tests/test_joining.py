@@ -16,7 +16,7 @@ from sb3_hpo.interruption import Deadline
 from sb3_hpo.plugin import joining
 from sb3_hpo.plugin.joining import Joining, wait_for_command
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.study import DESCRIPTION, describe
+from sb3_hpo.study_description import DESCRIPTION, describe
 from tests.integration.in_process import run_command
 from tests.tasks import SPACE, FakeTask
 

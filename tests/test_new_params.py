@@ -7,7 +7,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from sb3_hpo.new_params import MAX_DRAWS_OF_SAMPLER, NewParams
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace
 
 SPACE = SearchSpace(
     (

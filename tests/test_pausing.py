@@ -14,7 +14,7 @@ from sb3_hpo.promotion import PausingPruner, Rungs, go_on, rung_of
 from sb3_hpo.replay import replay_trial
 from sb3_hpo.seeds import resume_seed
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.study import describe
+from sb3_hpo.study_description import describe
 from sb3_hpo.trial_attributes import RUNS
 from tests.tasks import SPACE, FakeTask
 

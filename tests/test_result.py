@@ -10,7 +10,7 @@ import yaml
 from sb3_hpo.candidates import Candidate, Validated, Validation
 from sb3_hpo.comparison import Comparison
 from sb3_hpo.result import TuningResult
-from sb3_hpo.search import TrialCounts
+from sb3_hpo.trial_counts import TrialCounts
 
 if TYPE_CHECKING:
     from pathlib import Path

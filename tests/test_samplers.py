@@ -11,6 +11,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from sb3_hpo import factories
 from sb3_hpo.errors import UserError
 from sb3_hpo.new_params import NewParams
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.pruners import PruningScale
 from sb3_hpo.samplers import (
     ENTRY_POINT_GROUP,
@@ -21,7 +22,7 @@ from sb3_hpo.samplers import (
     exhaustive_grid,
     sampler_names,
 )
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.search_space import SearchSpace
 from tests.curves import FINITE, SMALL, curve_objective
 from tests.tasks import SPACE
 

@@ -10,14 +10,16 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner, Rungs, go_on
-from sb3_hpo.search import ConsecutiveFailuresError, TrialCounts, search
+from sb3_hpo.search import search
 from sb3_hpo.search_clock import SearchClock
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.study_callbacks import CallbackFailedError, NamedCallback
 from sb3_hpo.trial_attributes import FAILURE, RUNS, TrialInterruptedError, was_interrupted
+from sb3_hpo.trial_counts import TrialCounts
 from tests.study_callbacks import fail, stop_after_two
 from tests.tasks import SPACE, FailingStep, FakeTask
 

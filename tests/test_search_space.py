@@ -16,7 +16,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError
 from sb3_hpo.features import MLP_POLICY, N_STEP_RETURNS
-from sb3_hpo.search_space import Parameter, SearchSpace, get_argument, set_argument
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace, get_argument, set_argument
 from sb3_hpo.spaces.dqn import SPACE
 from sb3_hpo.transforms import Named, OutsideSpaceError, Schedule
 

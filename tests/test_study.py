@@ -12,7 +12,8 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import open_storage
-from sb3_hpo.study import describe, new_study_name, open_study, stored_choices, stored_space
+from sb3_hpo.study import new_study_name, open_study
+from sb3_hpo.study_description import describe, stored_choices, stored_space
 from tests.tasks import SPACE, FakeTask
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ def test_study_that_another_process_is_about_to_describe_is_waited_for(
     def sleep(seconds: float) -> None:
         made.set_user_attr("sb3_hpo", dataclasses.asdict(wanted))
 
-    monkeypatch.setattr("sb3_hpo.study.time.sleep", sleep)
+    monkeypatch.setattr("sb3_hpo.study_description.time.sleep", sleep)
     if is_asked_first:  # A command that goes on with a study asks what that one fixes.
         assert stored_choices(storage, "s")["n_timesteps"] == wanted.n_timesteps
     study, description = open_study(storage, "s", task, SPACE, TuningSettings())

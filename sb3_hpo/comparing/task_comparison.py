@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sb3_hpo.heartbeats import HeartbeatStorage
     from sb3_hpo.interruption import StopSignal
     from sb3_hpo.search_space import SearchSpace
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
     from sb3_hpo.task import Task
 
 DEFAULT_MAX_INCUMBENTS = 5

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sb3_hpo.search import Stop
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.settings import TuningSettings
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
     from sb3_hpo.task import Task
 
 

@@ -11,7 +11,7 @@ from sb3_hpo.comparing.task_search import run_search
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_task
 from sb3_hpo.retries import RetryDeadTrial, reap
 from sb3_hpo.storage import open_storage
-from sb3_hpo.study import read_description
+from sb3_hpo.study_description import read_description
 from sb3_hpo.training_queue import ValidationWorker
 from sb3_hpo.validation_trainings import open_validation_study, train_and_evaluate
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sb3_hpo.comparing.spending import SearchBudget
     from sb3_hpo.plugin.task import ZooTask
     from sb3_hpo.settings import TuningSettings
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
 
 POLL_S = 0.2
 """Seconds between two looks for a training while none waits."""

@@ -20,13 +20,13 @@ from rl_zoo3.utils import ALGOS
 from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.bases import base_file, policy_for
 from sb3_hpo.configuration import NESTED_ARGUMENTS, from_zoo
+from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.crew import WorkersDieError
 from sb3_hpo.errors import UserError
 from sb3_hpo.export import zoo_yaml
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin.preparation import HPO_KEY, prepare_tuning
 from sb3_hpo.plugin.workforces import n_threads
-from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.storage import open_storage, redacted, redacted_command, storage_location
 from sb3_hpo.storage_failures import failures_in_one_line
 from sb3_hpo.study_callbacks import CallbackFailedError

@@ -14,8 +14,8 @@ from sb3_hpo.crew import WorkerPlan
 from sb3_hpo.errors import UserError
 from sb3_hpo.plugin.rebuild import rebuild_task
 from sb3_hpo.storage import open_storage, study_names
-from sb3_hpo.study import read_description
 from sb3_hpo.study_callbacks import check_allowed, load_callbacks
+from sb3_hpo.study_description import read_description
 from sb3_hpo.tracking import check_tracking
 from sb3_hpo.versions import differences, installed_versions
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sb3_hpo.heartbeats import HeartbeatStorage
     from sb3_hpo.interruption import Deadline
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
 
 WAIT_POLL_S = 1.0
 """Seconds between two looks for a study that is waited for."""

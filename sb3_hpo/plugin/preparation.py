@@ -26,8 +26,8 @@ from sb3_hpo.samplers import check_sampler
 from sb3_hpo.settings import THRESHOLD, TuningSettings
 from sb3_hpo.space_files import edited_space, read_space_file
 from sb3_hpo.storage import open_storage, storage_location
-from sb3_hpo.study import storable, stored_choices, stored_space
 from sb3_hpo.study_callbacks import load_callbacks
+from sb3_hpo.study_description import storable, stored_choices, stored_space
 from sb3_hpo.tracking import check_installed
 from sb3_hpo.tuning import Tuning, check_writable
 

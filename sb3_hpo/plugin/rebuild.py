@@ -14,14 +14,14 @@ from sb3_hpo.plugin.experiment import HpoExperimentManager, stock_hyperparams
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.registered import check_registered
 from sb3_hpo.space_files import edited_space
-from sb3_hpo.study import storable
+from sb3_hpo.study_description import storable
 from sb3_hpo.trust import check_modules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sb3_hpo.search_space import SearchSpace
-    from sb3_hpo.study import StudyDescription
+    from sb3_hpo.study_description import StudyDescription
 
 
 def rebuild_task(description: StudyDescription, gym_packages: Sequence[str], log_folder: str) -> ZooTask:

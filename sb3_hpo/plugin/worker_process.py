@@ -12,18 +12,18 @@ import optuna
 import torch
 
 from sb3_hpo.commands import Command, Phase
+from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.crew import CALLBACK_FAILED, FAILING, LEFT_SEARCH, NOTE, STORAGE_LOST, USER_ERROR
 from sb3_hpo.errors import UserError
 from sb3_hpo.phase_flag import PhaseFlag
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_task
 from sb3_hpo.retries import RetryDeadTrial
-from sb3_hpo.search import ConsecutiveFailuresError
 from sb3_hpo.serving import serve
 from sb3_hpo.storage import open_storage
 from sb3_hpo.storage_failures import ends_the_command, in_one_line
 from sb3_hpo.storages.redaction import without_passwords
-from sb3_hpo.study import read_description
 from sb3_hpo.study_callbacks import CallbackFailedError
+from sb3_hpo.study_description import read_description
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from sb3_hpo.report.making import REPORT_FILE, make_report
 from sb3_hpo.report.plain import mapping
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import open_storage, storage_location
-from sb3_hpo.study import DESCRIPTION
+from sb3_hpo.study_description import DESCRIPTION
 from sb3_hpo.study_folder import study_folder
 from sb3_hpo.trial_loading import load_study
 from sb3_hpo.wording import count

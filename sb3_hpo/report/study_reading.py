@@ -22,7 +22,8 @@ from sb3_hpo.report.verdict_reading import read_verdict
 from sb3_hpo.result import RESULT
 from sb3_hpo.storage import study_names
 from sb3_hpo.storages.redaction import without_passwords
-from sb3_hpo.study import DESCRIPTION, ENVIRONMENT_STEPS, STEP, VALIDATION_SUFFIX
+from sb3_hpo.study import ENVIRONMENT_STEPS, STEP
+from sb3_hpo.study_description import DESCRIPTION, VALIDATION_SUFFIX
 from sb3_hpo.trial_attributes import was_interrupted
 
 if TYPE_CHECKING:

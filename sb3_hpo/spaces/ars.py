@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sb3_hpo.search_space import Parameter, SameAs, SearchSpace
+from sb3_hpo.parameter import Parameter, SameAs
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.spaces import common
 from sb3_hpo.transforms import AtLeast
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sb3_hpo.features import BOX_ACTIONS, MLP_POLICY
-from sb3_hpo.search_space import Parameter
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.transforms import Named, NetArch, OneMinus, PowerOfTwo, Schedule
 
 if TYPE_CHECKING:

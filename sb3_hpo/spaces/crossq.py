@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from optuna.distributions import IntDistribution
 
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.spaces import off_policy
 
 _WIDE_CRITIC = {"pi": [256, 256], "qf": [1024, 1024]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sb3_hpo.features import HER, N_STEP_RETURNS
-from sb3_hpo.search_space import Parameter
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.spaces import common
 from sb3_hpo.transforms import FractionOf, PowerOfTwo, ZeroAt
 

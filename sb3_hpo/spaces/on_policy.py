@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sb3_hpo.search_space import Parameter
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.spaces import common
 from sb3_hpo.transforms import OneMinus, PowerOfTwo, ZeroAt
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.parameter import Parameter
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.spaces import on_policy
 
 SPACE = SearchSpace(

@@ -26,8 +26,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from sb3_hpo.errors import one_line
 from sb3_hpo.finalists import unit_point
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.scores import FloatArray, mean, mean_last
-from sb3_hpo.search_space import Parameter, SearchSpace
+from sb3_hpo.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
 from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY, N_STEP_RETURNS
-from sb3_hpo.search_space import Parameter, SameAs, SearchSpace, get_argument
+from sb3_hpo.parameter import Parameter, SameAs
+from sb3_hpo.search_space import SearchSpace, get_argument
 from sb3_hpo.testing import SearchSpaceTestCase, assert_there_and_back
 
 ALGORITHMS = [
