@@ -2,9 +2,9 @@
 
 A study learns what helps in the first steps of a training, and that is often what costs most: as many gradient steps
 as environment steps, large batches. With a time limit the finalists then come out so costly that validation has no
-time for the seeds that a verdict takes. So what a whole training is expected to cost is a constraint of each trial, as
-Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE learns to propose what can be afforded, and trainings
-that cannot do not go on at the rungs, so that they hardly ever come to be finalists.
+time for the five seeds on which a verdict by means stands. So what a whole training is expected to cost is a constraint
+of each trial, as Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE learns to propose what can be
+afforded, and trainings that cannot do not go on at the rungs, so that they hardly ever come to be finalists.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-AFFORDABLE_SECONDS = "affordable_seconds"
-"""Study attribute: seconds of a whole training for which validation has its time; None without a time limit."""
+SECONDS_FOR_A_SEED = "validation_seconds_for_a_seed"
+"""Study attribute: seconds that validation has for each seed that a verdict takes; None without a time limit.
+
+In them it trains the default and a finalist.
+"""
 CONSTRAINT = "whole training, above what is affordable"
 """Optuna's constraint: the share by which a whole training is expected to cost more; at most 0 where it does not."""
 
@@ -38,13 +41,14 @@ def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
 
     :param run: its first training, as the trial's attribute ``runs`` has it; where it is not affordable, it says so
     """
-    affordable = trial.study.user_attrs.get(AFFORDABLE_SECONDS)
+    seconds_for_a_seed = trial.study.user_attrs.get(SECONDS_FOR_A_SEED)
     n_evaluations = run.get("planned_evaluations", 0)
-    if affordable is None or not run.get(SECONDS_AT) or not n_evaluations:
+    if seconds_for_a_seed is None or not run.get(SECONDS_AT) or not n_evaluations:
         return
     expected = expected_seconds(run[SECONDS_AT], n_evaluations)
     usual = _usual_seconds(trial.study.get_trials(deepcopy=False), n_evaluations)
-    limit = max(affordable, ABOVE_DEFAULT * (expected if usual is None else usual))
+    usual = expected if usual is None else usual
+    limit = max(seconds_for_a_seed - usual, ABOVE_DEFAULT * usual)
     trial.set_constraint(CONSTRAINT, expected / limit - 1.0)
     if expected > limit:
         run[UNAFFORDABLE] = (

@@ -61,6 +61,7 @@ class PruningScale:
     :param n_startup_trials: trials that are never pruned by comparison with the median
     :param n_evaluations: evaluations of one training
     :param n_trials: trials that the budget allows; None where only time bounds them
+    :param first_rung: share of a training at which halving that promotes compares trials first
     """
 
     n_timesteps: int
@@ -68,6 +69,7 @@ class PruningScale:
     n_startup_trials: int
     n_evaluations: int = 20
     n_trials: int | None = None
+    first_rung: float = promotion.FIRST_RUNG
 
     @property
     def total(self) -> int:
@@ -201,7 +203,7 @@ def _with_rungs(
 
 def _promote(scale: PruningScale, kwargs: Mapping[str, Any]) -> BasePruner:
     def pausing_pruner(
-        first_rung: float = promotion.FIRST_RUNG, reduction_factor: int = promotion.REDUCTION_FACTOR
+        first_rung: float = scale.first_rung, reduction_factor: int = promotion.REDUCTION_FACTOR
     ) -> BasePruner:
         rungs = Rungs.of(scale.n_timesteps, first_rung, reduction_factor)
         if scale.n_trials is not None and scale.n_trials < promotion.FEWEST_TRIALS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sb3_hpo.comparison import MIN_SEEDS_FOR_MEANS
 from sb3_hpo.promoting import n_finals
 from sb3_hpo.training_seconds import TrainingSeconds
 
@@ -51,14 +52,14 @@ class SearchClock:
         self._seconds = TrainingSeconds()
 
     @property
-    def affordable_seconds(self) -> float | None:
-        """Seconds of a training for which validation can train a finalist and the default on all its seeds.
+    def seconds_for_a_seed(self) -> float | None:
+        """Seconds that validation has for the default and a finalist on each of the seeds that a verdict takes.
 
         None where nothing limits it: no time, or no validation.
         """
         if not self._longest_reserve or not self._n_seeds:
             return None
-        return self._longest_reserve * self._n_workers / (2 * self._n_seeds)
+        return self._longest_reserve * self._n_workers / min(self._n_seeds, MIN_SEEDS_FOR_MEANS)
 
     @property
     def is_over(self) -> bool:

@@ -14,6 +14,7 @@ import optuna
 
 from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError
+from sb3_hpo.promotion import FIRST_RUNG, FIRST_RUNG_AFTER_WARM_UP
 from sb3_hpo.pruners import PruningScale, compares_seeds, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.seeded_sampler import SeededByTrial
@@ -107,6 +108,7 @@ def set_up(study: optuna.Study, description: StudyDescription, space: SearchSpac
             settings.n_startup_trials,
             description.n_evaluations,
             settings.fewest_trials,
+            FIRST_RUNG_AFTER_WARM_UP if _warms_up(space, description) else FIRST_RUNG,
         ),
         settings.pruner_kwargs,
     )
@@ -161,6 +163,12 @@ def _default_params(space: SearchSpace, description: StudyDescription) -> dict[s
         return space.to_params(from_zoo(description.configuration))
     except OutsideSpaceError:
         return None
+
+
+def _warms_up(space: SearchSpace, description: StudyDescription) -> bool:
+    """Whether trainings fill a replay buffer before they learn anything."""
+    arguments = {parameter.argument for parameter in space} | description.configuration.keys()
+    return "learning_starts" in arguments
 
 
 def _step(settings: TuningSettings) -> str:

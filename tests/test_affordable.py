@@ -6,8 +6,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.affordable import (
     ABOVE_DEFAULT,
-    AFFORDABLE_SECONDS,
     CONSTRAINT,
+    SECONDS_FOR_A_SEED,
     constrain,
     expected_seconds,
 )
@@ -63,9 +63,9 @@ def trial_of(study: optuna.Study, x: float, *seconds_at: float, origin: str | No
     return study.trials[-1]
 
 
-def limited(affordable: float | None) -> optuna.Study:
+def limited(seconds_for_a_seed: float | None) -> optuna.Study:
     study = optuna.create_study(direction="maximize", pruner=PausingPruner(Rungs((1, 4))))
-    study.set_user_attr(AFFORDABLE_SECONDS, affordable)
+    study.set_user_attr(SECONDS_FOR_A_SEED, seconds_for_a_seed)
     return study
 
 
@@ -85,6 +85,13 @@ def test_a_trial_says_how_it_compares_with_what_is_affordable() -> None:
     assert costly.user_attrs[RUNS][0][UNAFFORDABLE] == (
         "a whole training would take 20 s, more than the 12 s for which validation has time"
     )
+
+
+def test_a_finalist_may_cost_what_the_default_leaves_of_a_seed() -> None:
+    study = limited(200.0)
+    trial_of(study, 0.5, 10.0, origin=DEFAULT_CONFIGURATION)
+    assert is_affordable(trial_of(study, 0.6, 40.0))
+    assert not is_affordable(trial_of(study, 0.7, 40.1))
 
 
 def test_what_costs_as_much_as_the_default_is_affordable() -> None:
@@ -120,7 +127,7 @@ def test_what_is_not_affordable_does_not_go_on_until_nothing_else_is_left() -> N
 def test_tpe_learns_to_propose_what_is_affordable(is_limited: bool) -> None:
     """The score rises with the cost: without the constraint it goes for what is most costly."""
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
-    study.set_user_attr(AFFORDABLE_SECONDS, 10.0 if is_limited else None)
+    study.set_user_attr(SECONDS_FOR_A_SEED, 10.0 if is_limited else None)
 
     def objective(trial: optuna.Trial) -> float:
         cost = trial.suggest_float("cost", 1.0, 100.0, log=True)
@@ -139,8 +146,9 @@ def test_tpe_learns_to_propose_what_is_affordable(is_limited: bool) -> None:
 @pytest.mark.parametrize(
     ("options", "n_workers", "seconds"),
     [
-        ({"timeout": 1200.0}, 2, MAX_VALIDATION_SHARE * 1200.0 * 2 / 20),
-        ({"timeout": 1200.0, "n_validation_seeds": 5}, 1, MAX_VALIDATION_SHARE * 1200.0 / 10),
+        ({"timeout": 1200.0}, 2, MAX_VALIDATION_SHARE * 1200.0 * 2 / 5),
+        ({"timeout": 1200.0, "n_validation_seeds": 20}, 1, MAX_VALIDATION_SHARE * 1200.0 / 5),
+        ({"timeout": 1200.0, "n_validation_seeds": 2}, 1, MAX_VALIDATION_SHARE * 1200.0 / 2),
         ({"timeout": 1200.0, "n_validation_seeds": 0}, 1, None),
         ({"n_trials": 10}, 1, None),
     ],
@@ -148,7 +156,7 @@ def test_tpe_learns_to_propose_what_is_affordable(is_limited: bool) -> None:
 def test_affordable_is_what_validation_has_time_for(options: dict, n_workers: int, seconds: float | None) -> None:
     settings = TuningSettings(**options)
     clock = SearchClock(settings, Deadline(settings.timeout), n_workers)
-    assert clock.affordable_seconds == (None if seconds is None else pytest.approx(seconds, abs=0.1))
+    assert clock.seconds_for_a_seed == (None if seconds is None else pytest.approx(seconds, abs=0.1))
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,20 @@ import pytest
 from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError
+from sb3_hpo.promotion import PausingPruner
+from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.spaces.dqn import SPACE as DQN_SPACE
 from sb3_hpo.storage import open_storage
-from sb3_hpo.study import new_study_name, open_study
+from sb3_hpo.study import new_study_name, open_study, set_up
 from sb3_hpo.study_description import describe, stored_choices, stored_space
 from tests.tasks import SPACE, FakeTask
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+
+    from sb3_hpo.parameter import Parameter
 
 
 def open_(storage: BaseStorage, task: FakeTask | None = None, **options: Any) -> optuna.Study:
@@ -249,3 +254,25 @@ def test_study_that_another_process_is_about_to_describe_is_waited_for(
     study, description = open_study(storage, "s", task, SPACE, TuningSettings())
     assert description == wanted
     assert len(study.trials) == n_enqueued  # the process that made it enqueues the default, this one does not
+
+
+@pytest.mark.parametrize(
+    ("configured", "sampled", "options", "steps"),
+    [
+        ({}, (), {}, (50, 100, 200, 400, 1_000)),
+        ({"learning_starts": 100}, (), {}, (100, 200, 400, 1_000)),
+        ({}, (DQN_SPACE["learning_starts"],), {}, (100, 200, 400, 1_000)),
+        ({"learning_starts": 100}, (), {"first_rung": 0.2}, (200, 400, 1_000)),
+    ],
+)
+def test_trainings_that_fill_a_replay_buffer_first_are_compared_later(
+    task: FakeTask, configured: dict[str, Any], sampled: tuple[Parameter, ...], options: dict, steps: tuple[int, ...]
+) -> None:
+    settings = TuningSettings(pruner_kwargs=options)
+    description = describe(task, SPACE, settings)
+    configuration = {**description.configuration, **configured}
+    description = dataclasses.replace(description, n_timesteps=1_000, configuration=configuration)
+    study = optuna.create_study()
+    set_up(study, description, SearchSpace((*SPACE, *sampled)), settings)
+    assert isinstance(study.pruner, PausingPruner)
+    assert study.pruner.rungs.steps == steps

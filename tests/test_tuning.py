@@ -7,7 +7,7 @@ import optuna
 import pytest
 from rich.console import Console
 
-from sb3_hpo.affordable import AFFORDABLE_SECONDS, CONSTRAINT
+from sb3_hpo.affordable import CONSTRAINT, SECONDS_FOR_A_SEED
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError
 from sb3_hpo.settings import TuningSettings
@@ -57,7 +57,7 @@ def test_grid_ends_by_itself_and_is_not_begun_again(storage: BaseStorage, tmp_pa
 @pytest.mark.parametrize(
     ("options", "affordable"),
     [
-        ({"timeout": 60.0, "n_trials": 1, "n_validation_seeds": 2}, 0.5 * 60.0 / 4),
+        ({"timeout": 60.0, "n_trials": 1, "n_validation_seeds": 2}, 0.5 * 60.0 / 2),
         ({"timeout": 60.0, "n_trials": 1}, None),
         ({"n_trials": 1, "n_validation_seeds": 2}, None),
     ],
@@ -68,12 +68,12 @@ def test_study_knows_what_a_training_may_cost(
     tune(storage, tmp_path, sampler="random", **options)
     study = optuna.load_study(study_name="s", storage=storage)
     expected = None if affordable is None else pytest.approx(affordable, rel=0.05)
-    assert study.user_attrs[AFFORDABLE_SECONDS] == expected
+    assert study.user_attrs[SECONDS_FOR_A_SEED] == expected
     assert [CONSTRAINT in trial.constraints for trial in study.trials] == [affordable is not None]
     # A later command without a limit takes it back.
     tune(storage, tmp_path, sampler="random", n_trials=1)
     study = optuna.load_study(study_name="s", storage=storage)
-    assert study.user_attrs[AFFORDABLE_SECONDS] is None
+    assert study.user_attrs[SECONDS_FOR_A_SEED] is None
     assert study.trials[-1].constraints == {}
 
 
