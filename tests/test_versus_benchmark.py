@@ -22,7 +22,7 @@ BEGAN = datetime.datetime(2026, 1, 1)
 def benchmarks(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in [name for name in sys.modules if name.startswith(("versus_", "scale_"))]:
+    for name in [name for name in sys.modules if name.startswith(("versus_", "scale_", "repeat_"))]:
         del sys.modules[name]
 
 
@@ -143,3 +143,45 @@ def test_a_tuned_pair_is_judged_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     )
     versus_zoo.draw([result], tmp_path / "versus.png")
     assert (tmp_path / "versus.png").stat().st_size > 5_000
+
+
+def test_what_make_tune_finds_is_trained_on_fresh_seeds_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import repeat_tune
+    from versus_commands import Winner
+
+    class Cores:
+        """Others have none: the real one waits for all children of this process."""
+
+        of_others = staticmethod(lambda: {"cores_of_others": 0.0})
+
+    def tune(versus: object, seed: int, seconds: float, n_jobs: int, folder: Path) -> Winner:
+        assert (seconds, n_jobs) == (60.0, 2)
+        result = folder / "logs" / "dqn" / "versus" / "result.json"
+        result.parent.mkdir(parents=True)
+        verdict = {"text": "Better.", "is_taken": seed == 5}
+        result.write_text(json.dumps({"n_trials": {"complete": 7, "pruned": 30, "failed": 0}, "verdict": verdict}))
+        return Winner("sb3-hpo", {"gamma": 0.01 * seed}, 61.0, 37)
+
+    monkeypatch.setattr(repeat_tune, "Cores", Cores)
+    monkeypatch.setattr(repeat_tune, "tune_ours", tune)
+    scores = {0.05: [500.0, 475.0, 474.9], 0.06: [9.0, 10.0, 500.0]}
+    asked: list[list[int]] = []
+
+    def of(self: object, configurations: list[dict[str, float]], seeds: list[int]) -> list[list[float]]:
+        asked.append(seeds)
+        return [scores[configuration["gamma"]] for configuration in configurations]
+
+    monkeypatch.setattr(repeat_tune.FreshSeeds, "of", of)
+    args = argparse.Namespace(folder=tmp_path, minutes=1.0, seed=5, n_jobs=2, n_seeds=3)
+    runs = [repeat_tune.judge(seed, args) for seed in (5, 6)]
+    assert [(run["solved"], run["is_default"]) for run in runs] == [(2, False), (1, True)]
+    assert asked[0] == asked[1]
+    assert len(set(asked[0])) == 3
+    # A run that is done is not done again.
+    monkeypatch.setattr(repeat_tune, "tune_ours", None)
+    assert repeat_tune.judge(6, args) == runs[1]
+    lines = repeat_tune.as_markdown(runs).splitlines()
+    assert lines[2] == "| 5 | 1.0 | 7, 30 | a trial | 2 of 3 | 500, 475, 475 |"
+    assert lines[3] == "| 6 | 1.0 | 7, 30 | the default | 1 of 3 | 9, 10, 500 |"
