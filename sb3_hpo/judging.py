@@ -119,7 +119,8 @@ class Judging:
         asked = ValidationPlan(n_finalists, n_selection_seeds, settings.n_validation_seeds)
         seconds, left = _seconds_each(study, candidates), deadline.seconds_left
         n_workers = 1 if self._workforce is None else max(1, self._workforce.n_workers)
-        return asked if seconds is None or left is None else asked.within(int(n_workers * left / seconds))
+        # A training that has no time to end counts for nothing.
+        return asked if seconds is None or left is None else asked.within(n_workers * int(left / seconds))
 
 
 def publish(result: TuningResult, folder: Path, display: Display) -> None:

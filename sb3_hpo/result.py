@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sb3_hpo.candidates import Validated, Validation
+    from sb3_hpo.comparison import Comparison
     from sb3_hpo.trial_counts import TrialCounts
 
 BEST_FILE = "best.yml"
@@ -75,19 +76,11 @@ class TuningResult:
             numbers += f" Over the last quarter of their trainings the means are {' and '.join(means)}."
         elif comparison.is_probably_better:
             numbers += f" The means are {one_decimal(_mean(finalist))} and {one_decimal(_mean(default))}."
-        if comparison.verdict == "better":
-            return f"Better: {numbers}"
-        if comparison.verdict == "worse":
-            return f"Worse (keep the default): {numbers}"
-        if comparison.is_probably_better:
-            sure = f"{comparison.confidence:.2f}"
-            return f"Not distinguishable, but probably better (confidence {sure}), so {name} is taken: {numbers}"
-        if comparison.is_probably_steadier:
-            sure = f"{comparison.late_confidence:.2f}"
-            return f"Not distinguishable, but probably steadier (confidence {sure}), so {name} is taken: {numbers}"
+        if comparison.verdict != "not distinguishable":
+            return f"Better: {numbers}" if comparison.verdict == "better" else f"Worse (keep the default): {numbers}"
         too_few = len(self.validation.seeds) < MIN_SEEDS_FOR_A_VERDICT
         more = f" A verdict takes at least {MIN_SEEDS_FOR_A_VERDICT} seeds." if too_few else ""
-        return f"Not distinguishable (keep the default): {numbers}{more}"
+        return f"Not distinguishable{_what_follows(comparison, name)}: {numbers}{more}"
 
     def as_json(self) -> dict[str, Any]:
         """The content of ``result.json``."""
@@ -168,6 +161,14 @@ class TuningResult:
             if validated.failure is not None
         )
         return [*lines, f"Train with it: {self.training_command(folder)}"]
+
+
+def _what_follows(comparison: Comparison, name: str) -> str:
+    if comparison.is_probably_better:
+        return f", but probably better (confidence {comparison.confidence:.2f}), so {name} is taken"
+    if comparison.is_probably_steadier:
+        return f", but probably steadier (confidence {comparison.late_confidence:.2f}), so {name} is taken"
+    return " (keep the default)"
 
 
 def _without_comparison(validation: Validation) -> str:

@@ -32,13 +32,15 @@ class ValidationPlan:
         """The plan cut down to a number of trainings.
 
         The comparison with the default comes first, with the seeds that a verdict needs; what is left chooses among
-        the finalists, all of them or none. With less than that it is the plan that comes nearest to a verdict.
+        the finalists, or among the first of them. With less than that it is the plan that comes nearest to a verdict.
         """
         if self.n_trainings <= n_trainings or not self.n_finalists:
             return self
         n_seeds = min(self.n_seeds, max(MIN_SEEDS_FOR_A_VERDICT, int(JUDGING_SHARE * n_trainings) // 2))
         left = max(0, n_trainings - 2 * n_seeds)
         n_selection_seeds = min(self.n_selection_seeds, left // self.n_finalists)
+        if n_selection_seeds == 0 and self.n_selection_seeds and left > 1:
+            return ValidationPlan(left, 1, n_seeds)
         if n_selection_seeds == 0:
             return ValidationPlan(1, 0, min(self.n_seeds, max(MIN_SEEDS_FOR_A_VERDICT, n_trainings // 2)))
         return ValidationPlan(self.n_finalists, n_selection_seeds, n_seeds)

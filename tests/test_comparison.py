@@ -54,7 +54,7 @@ def test_comparison_turned_round_says_the_opposite(scores: list[float], others: 
         assert back.mean_ci95 == (-there.mean_ci95[1], -there.mean_ci95[0])
         assert there.mean_ci95[0] <= there.mean_difference <= there.mean_ci95[1]
     assert back.probability_of_improvement == pytest.approx(1.0 - there.probability_of_improvement)
-    assert (back.confidence is None) == (there.confidence is None) == (min(len(scores), len(others)) < 4)
+    assert (back.confidence is None) == (there.confidence is None) == (min(len(scores), len(others)) < 2)
     if there.confidence is not None:
         assert back.confidence == pytest.approx(1.0 - there.confidence)
     assert not (there.is_taken and back.is_taken)
@@ -72,7 +72,11 @@ def test_comparison_turned_round_says_the_opposite(scores: list[float], others: 
         # The mean says so, the middle half the opposite.
         ([10] * 19 + [90], [11] * 20, False),
         ([10] * 16 + [90] * 4, [11] * 20, False),
-        ([900, 901, 902], [1, 2, 3], False),
+        # Too few for a verdict, and not for a choice.
+        ([900, 901, 902], [1, 2, 3], True),
+        ([500, 275, 500], [199, 42, 500], True),
+        ([500, 275, 500], [199, 420, 500], False),
+        ([900], [1], False),
     ],
 )
 def test_what_is_probably_better_is_taken(scores: list[float], others: list[float], is_taken: bool) -> None:
@@ -95,7 +99,8 @@ STEADY, UNSTEADY = [500, 500, 499, 500, 500], [420, 380, 500, 450, 500]
         # The agents at the end speak against it, by the mean or by the middle half.
         ([500] * 4 + [490], [500] * 5, (STEADY, UNSTEADY), False),
         ([10] * 4 + [90], [11] * 5, (STEADY, UNSTEADY), False),
-        ([500] * 3, [500] * 3, (STEADY[:3], UNSTEADY[:3]), False),
+        ([500] * 3, [500] * 3, (STEADY[:3], UNSTEADY[:3]), True),
+        ([500], [500], (STEADY[:1], UNSTEADY[:1]), False),
     ],
 )
 def test_what_is_as_good_and_probably_steadier_is_taken(
