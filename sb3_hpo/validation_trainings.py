@@ -13,7 +13,7 @@ from sb3_hpo.callbacks import InterruptionCallback
 from sb3_hpo.configuration import from_zoo, to_zoo
 from sb3_hpo.evaluation import judge_agent
 from sb3_hpo.finite import learn_finite
-from sb3_hpo.late_returns import LateEvaluations, late_mean
+from sb3_hpo.late_returns import N_LATE_EPISODES, LateEvaluations, late_mean
 from sb3_hpo.objective import close_environments
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.study_description import VALIDATION_SUFFIX
@@ -84,7 +84,10 @@ def train_and_evaluate(
         environments.callback(close_environments, model)
         eval_env = training.create_eval_env(evaluation_seed(seed), min(n_episodes, MAX_EVAL_ENVS))
         environments.callback(eval_env.close)
-        late = LateEvaluations(training.n_timesteps, eval_env, deterministic=task.deterministic_eval)
+        # Of its own, so that the agent at the end is judged on the same episodes as without.
+        late_env = training.create_eval_env(evaluation_seed(seed), N_LATE_EPISODES)
+        environments.callback(late_env.close)
+        late = LateEvaluations(training.n_timesteps, late_env, deterministic=task.deterministic_eval)
         learn_finite(training, model, [interruption, late])
         if interruption.is_interrupted:
             raise TrialInterruptedError("stopped from outside before the training ended")
