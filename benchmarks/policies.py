@@ -94,6 +94,7 @@ POLICIES: dict[str, Policy] = {
     "promote-finalists-2": _promoting({"n_finalists": 2}),
     "promote-finalists-4": _promoting({"n_finalists": 4}),
     "promote-first-10": _promoting({"pruner_kwargs": {"first_rung": 0.1}}),
+    "promote-first-20": _promoting({"pruner_kwargs": {"first_rung": 0.2}}),
     "promote-thirds": _promoting({"pruner_kwargs": {"reduction_factor": 3}}),
     "promote-50-evaluations": _promoting({"n_evaluations": 50}),
     "promote-startup-10": _promoting({"n_startup_trials": 10}),

@@ -22,7 +22,7 @@ from sb3_hpo._version import __version__
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sb3_hpo.scores import FloatArray
 
@@ -51,7 +51,17 @@ EQUAL: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
     "70 % succeed": succeeding(0.7),
     "50 % succeed": succeeding(0.5),
 }
-DIFFERENT = ((0.95, 0.5), (0.95, 0.6), (0.97, 0.7), (1.0, 0.8), (0.8, 0.7), (0.6, 0.7), (0.5, 0.7), (0.7, 0.9))
+DIFFERENT = (
+    (0.95, 0.5),
+    (0.95, 0.6),
+    (0.97, 0.7),
+    (1.0, 0.8),
+    (0.8, 0.7),
+    (0.6, 0.7),
+    (0.5, 0.7),
+    (0.7, 0.9),
+    (0.9, 0.35),
+)
 """Shares of the trainings that succeed, of a configuration and of the one that it is compared with."""
 
 
@@ -72,12 +82,14 @@ def better(seed: int, n_repetitions: int, pair: tuple[str, str] | tuple[float, f
     return {name: n_times / n_repetitions for name, n_times in shares.items()}
 
 
-def run(seed: int, n_repetitions: int, n_workers: int) -> dict[str, dict[str, dict[str, float]]]:
+def run(
+    seed: int, n_repetitions: int, n_workers: int, n_seeds: Sequence[int] = N_SEEDS
+) -> dict[str, dict[str, dict[str, float]]]:
     """All numbers: for each pair of configurations and number of seeds."""
     pairs = {name: (name, name) for name in EQUAL} | {_name(*shares): shares for shares in DIFFERENT}
     with ProcessPoolExecutor(n_workers) as pool:
         found = {
-            name: {n: pool.submit(better, seed, n_repetitions, pair, n) for n in N_SEEDS}
+            name: {n: pool.submit(better, seed, n_repetitions, pair, n) for n in n_seeds}
             for name, pair in pairs.items()
         }
         return {name: {str(n): of.result() for n, of in by_n.items()} for name, by_n in found.items()}
@@ -85,9 +97,10 @@ def run(seed: int, n_repetitions: int, n_workers: int) -> dict[str, dict[str, di
 
 def as_markdown(results: dict[str, dict[str, dict[str, float]]]) -> str:
     """A table: "better", by interquartile means alone in brackets, and how often it is taken."""
-    lines = [f"| scores | {' | '.join(f'{n} seeds' for n in N_SEEDS)} |", f"|---|{'---|' * len(N_SEEDS)}"]
+    n_seeds = list(next(iter(results.values())))
+    lines = [f"| scores | {' | '.join(f'{n} seeds' for n in n_seeds)} |", f"|---|{'---|' * len(n_seeds)}"]
     for name, by_n in results.items():
-        cells = [_cell(by_n[str(n)]) for n in N_SEEDS]
+        cells = [_cell(by_n[n]) for n in n_seeds]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -107,8 +120,9 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--n-seeds", type=int, nargs="+", default=N_SEEDS, help="that both are trained on")
     args = parser.parse_args()
-    results = run(args.seed, args.repetitions, args.workers)
+    results = run(args.seed, args.repetitions, args.workers, args.n_seeds)
     print(as_markdown(results))
     if args.json:
         versions = {"sb3-hpo": __version__, "python": platform.python_version(), "numpy": np.__version__}

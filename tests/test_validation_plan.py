@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
+from sb3_hpo.display import Display
+from sb3_hpo.interruption import Deadline
+from sb3_hpo.judging import Judging
+from sb3_hpo.settings import TuningSettings
 from sb3_hpo.validation_plan import ValidationPlan
 
 FULL = ValidationPlan(n_finalists=3, n_selection_seeds=5, n_seeds=10)
@@ -44,3 +51,14 @@ def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selectio
     assert cut.n_seeds <= plan.n_seeds
     if n_trainings >= 2 * MIN_SEEDS_FOR_A_VERDICT:
         assert cut.n_trainings <= n_trainings
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(590.0, ValidationPlan(2, 1, 4)), (610.0, ValidationPlan(3, 1, 4)), (1e6, FULL)]
+)
+def test_what_cannot_end_in_time_is_not_planned(monkeypatch, task, seconds, expected):
+    """Two workers have time for five rounds of 100 s in 590 s, so for ten trainings, not for eleven."""
+    monkeypatch.setattr("sb3_hpo.judging._seconds_each", lambda study, candidates: 100.0)
+    storage = optuna.storages.InMemoryStorage()
+    judging = Judging(task, TuningSettings(), storage, Display(), SimpleNamespace(n_workers=2))
+    assert judging._plan(optuna.create_study(), [None] * 4, Deadline(seconds)) == expected
