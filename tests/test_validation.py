@@ -198,6 +198,15 @@ def test_finalists_whose_agents_were_judged_come_in_the_order_of_that(study: opt
     assert names(choose_candidates(study, task, SPACE, 2))[1:] == ["trial 0", "trial 3"]
 
 
+def test_of_finalists_whose_agents_were_judged_alike_the_steadier_comes_first(
+    study: optuna.Study, task: FakeTask
+) -> None:
+    for value, learning_rate, late in [(9.0, 0.01, 3.0), (8.0, 0.02, 5.0)]:
+        run = {"seed": 1, "timesteps": [160], "returns": [[late]], "n_timesteps": 200, FINAL_RETURNS: [5.0]}
+        add(study, task, value, learning_rate=learning_rate, attrs={RUNS: [run]})
+    assert names(choose_candidates(study, task, SPACE, 2)) == ["default", "trial 1", "trial 0"]
+
+
 def named(validated: Validated | None) -> float | None:
     return None if validated is None else validated.candidate.configuration["name"]
 
