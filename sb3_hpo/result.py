@@ -173,24 +173,35 @@ def _what_follows(comparison: Comparison, name: str) -> str:
 
 def _without_comparison(validation: Validation) -> str:
     winner, default = validation.winner, validation.default
+    finalists = [v for v in validation.ranking if v is not default]
+    scored = next((v.candidate for v in finalists if v.candidate.score is not None), None)
     if default.failure is not None:
-        kept = (
-            "every finalist failed too: nothing here can be recommended, and the default configuration is kept"
-            if winner.candidate.is_default
-            else f"{winner.candidate.name}, the finalist that it was to be compared with, is kept: expect less than in "
-            "the search"
-        )
-        return f"No comparison: a training of the default configuration failed ({default.failure}); {kept}."
-    if len(validation.ranking) > 1 and all(v.failure is not None for v in validation.ranking if v is not default):
+        return _after_failure_of_default(winner, default.failure)
+    if finalists and all(v.failure is not None for v in finalists):
         return "No comparison: every finalist failed when it was trained on fresh seeds: keep the default."
+    if winner is default and winner.candidate.score is None and scored is not None:
+        return (
+            f"No comparison: what the default had on fresh seeds is no less than what {scored.name}, which was not "
+            f"trained on them, had in the search, {scored.score:.1f}: keep the default."
+        )
     if winner.candidate.score is None and winner.iqm is None:
         return "No trial was completed, so there is nothing to say about the default configuration but that it is kept."
-    if winner.candidate.is_default and all(v.candidate.is_default for v in validation.ranking):
+    if not finalists:
         return "Nothing but the default configuration was completed: keep the default."
     return (
         f"{winner.candidate.name} has the best score of the search, {winner.candidate.score:.1f}, but it was not "
         "validated on fresh seeds: expect less."
     )
+
+
+def _after_failure_of_default(winner: Validated, failure: str) -> str:
+    kept = (
+        "every finalist failed too: nothing here can be recommended, and the default configuration is kept"
+        if winner.candidate.is_default
+        else f"{winner.candidate.name}, the finalist that it was to be compared with, is kept: expect less than in "
+        "the search"
+    )
+    return f"No comparison: a training of the default configuration failed ({failure}); {kept}."
 
 
 def _mean(validated: Validated) -> float:

@@ -151,12 +151,16 @@ def _summarize(trainings: Trainings, default: Candidate, selection: Selection, s
             validated[:2] = reversed(validated[:2])
     elif not done:
         # Stable, and the default is first: in a tie it stays ahead of what would replace it.
-        validated.sort(key=_rank_without_validation, reverse=True)
+        of_default = trainings.scores(default, seeds)
+        validated.sort(key=lambda v: _rank_without_comparison(v, of_default), reverse=True)
     return Validation(done, len(seeds), validated, comparison, selection.seeds)
 
 
-def _rank_without_validation(validated: Validated) -> tuple[bool, float]:
+def _rank_without_comparison(validated: Validated, of_default: Sequence[float]) -> tuple[bool, float]:
+    """By the score of the search; where no trial of the default was complete, by what validation has of it."""
     score = validated.candidate.score
+    if score is None and validated.candidate.is_default and of_default:
+        score = float(iqm(of_default))
     return validated.failure is None, -math.inf if score is None else score
 
 

@@ -88,6 +88,7 @@ FAILS_LESS = create_result(
     comparison=Comparison(50.0, (0.0, 52.0), 1.0, "better", 45.0, (9.0, 60.0)),
 )
 NOT_VALIDATED = create_result(validated(None), default(None), seeds=[])
+DEFAULT_IS_AHEAD = create_result(default(None, trial=None, score=None), validated(None), seeds=[])
 NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
 ONLY_DEFAULT = create_result(default(50))
 FAILURE = "seed 4: OSError: broken"
@@ -156,6 +157,11 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "trial 3 has the best score of the search, 77.5, but it was not validated on fresh seeds: expect less.",
         ),
         (
+            DEFAULT_IS_AHEAD,
+            "No comparison: what the default had on fresh seeds is no less than what trial 3, which was not trained on "
+            "them, had in the search, 77.5: keep the default.",
+        ),
+        (
             NOTHING_FOUND,
             "No trial was completed, so there is nothing to say about the default configuration but that it is kept.",
         ),
@@ -184,6 +190,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
         "worse",
         "one seed",
         "not validated",
+        "default is ahead",
         "nothing",
         "default failed",
         "all failed",

@@ -465,6 +465,15 @@ def test_only_seeds_that_both_finished_count(storage, table, n_done: int, n_seed
     assert len(result.ranking) == 2
 
 
+@pytest.mark.parametrize(("score", "winner"), [(LOW[0] - 0.5, 0), (LOW[0], 0), (LOW[0] + 0.5, 1)])
+def test_what_the_default_has_on_fresh_seeds_counts_where_no_trial_of_it_was_complete(
+    storage, table, score: float, winner: int
+) -> None:
+    table({0: LOW, 1: HIGH}, interrupted_after=1)
+    result = run(storage, [DEFAULT, candidate(1, score=score)])
+    assert (result.seeds, named(result.winner), result.verdict) == ([], winner, None)
+
+
 @pytest.mark.parametrize(("n_seeds", "winner"), [(1, 0), (2, 1), (3, 1)])
 def test_too_few_seeds_for_a_verdict_may_be_enough_for_a_choice(storage, table, n_seeds: int, winner: int) -> None:
     table({0: LOW, 1: HIGH})
