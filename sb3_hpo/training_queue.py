@@ -102,6 +102,11 @@ class TrainingQueue:
                 reasons.setdefault(key[0], reason)
         return reasons
 
+    def running_of(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Those of these trainings that somebody has begun and not ended."""
+        running = set(map(_key, self._trials((TrialState.RUNNING,))))
+        return [(candidate, seed) for candidate, seed in pairs if (candidate.fingerprint, seed) in running]
+
     def ask_for(self, pairs: Sequence[Pair], n_workers: int) -> None:
         """Put the next trainings into the queue, unless they are there; withdraw what waits and is not needed any more.
 

@@ -164,12 +164,14 @@ class Trainings:
         It stops at the first failure too, with the reason in :meth:`failure`. Workers that would have nothing to do
         meanwhile begin with what comes next.
 
-        :param deadline: no training begins after it
+        :param deadline: no training begins after it; what others have begun by then is waited for, as it is paid for
         :param ahead: what is needed next, unless these trainings show that it is not
         """
         self._candidates |= {candidate.fingerprint: candidate for candidate, _ in (*pairs, *ahead, *self._filler)}
         while missing := self._missing(pairs):
-            if self._is_stopped(deadline) or any(self.failure(candidate) for candidate, _ in pairs):
+            if deadline is not None and deadline.is_over:
+                missing, ahead = self._queue.running_of(missing), ()
+            if not missing or self._is_stopped() or any(self.failure(candidate) for candidate, _ in pairs):
                 self._queue.withdraw()
                 return False
             self._ask_for(missing, ahead)
@@ -201,9 +203,8 @@ class Trainings:
         found = [value for value in means if value is not None]
         return found if len(found) == len(means) else None
 
-    def _is_stopped(self, deadline: Deadline | None) -> bool:
-        is_over = deadline is not None and deadline.is_over
-        return is_over or self._interrupted() or self._worker.was_interrupted
+    def _is_stopped(self) -> bool:
+        return self._interrupted() or self._worker.was_interrupted
 
     def _missing(self, pairs: Sequence[Pair]) -> list[Pair]:
         return [(candidate, seed) for candidate, seed in pairs if (candidate.fingerprint, seed) not in self._known]

@@ -36,6 +36,7 @@ from sb3_hpo.trial_attributes import (
 from sb3_hpo.validation import validate
 from sb3_hpo.validation_trainings import (
     n_timesteps_of_validation,
+    open_validation_study,
     train_and_evaluate,
     validation_study_name,
 )
@@ -43,7 +44,7 @@ from sb3_hpo.worker_identity import identity
 from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, Faulty, record_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_PARAMS = {"learning_rate": 7e-4, "one_minus_gamma": SPACE.to_params({})["one_minus_gamma"], "n_steps": 5}
 SEEDS = [1, 2, 3, 4]
@@ -506,6 +507,44 @@ def test_choosing_leaves_judging_its_time(storage, table, monkeypatch: pytest.Mo
     )
     assert sum(seed in SELECTION_SEEDS for _, seed in trainings.done) == 4
     assert (result.selection_seeds, result.seeds) == (SELECTION_SEEDS[:2], SEEDS[:2])
+
+
+class Elsewhere:
+    """Stands for two workers elsewhere: whenever they are looked after they end what they train, and take the next."""
+
+    n_workers = 2
+
+    def __init__(self, study: optuna.Study, trainings: Trainings, pass_time: Callable[[], None]) -> None:
+        self.study = study
+        self.trainings = trainings
+        self.pass_time = pass_time
+        self.running: list[optuna.Trial] = []
+
+    def tend(self) -> None:
+        self.pass_time()
+        for trial in self.running:
+            attributes = trial.user_attrs
+            self.study.tell(trial, self.trainings(None, attributes[HYPERPARAMS], attributes[SEED], 5).score)
+        n_waiting = len(self.study.get_trials(states=(TrialState.WAITING,)))
+        self.running = [self.study.ask() for _ in range(min(2, n_waiting))]
+
+
+def test_what_runs_when_the_time_to_choose_is_over_still_chooses(storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
+
+    def pass_time() -> None:
+        nonlocal now
+        now += 1.0
+
+    study = open_validation_study(storage, "s")
+    workers = Elsewhere(study, Trainings({0: LOW, 1: [1, 2, 3, 4, 5], 2: [1, 2, 3, 4, 6]}), pass_time)
+    # Four of the twelve trainings choose: their time is over at 0.8, when two of them have begun.
+    candidates = [DEFAULT, candidate(1), candidate(2)]
+    options = {"deadline": Deadline(2.4), "selection_seeds": SELECTION_SEEDS[:2], "workforce": workers}
+    result = run(storage, candidates, **options)
+    assert (result.selection_seeds, named(result.ranking[-1])) == (SELECTION_SEEDS[:1], 1)
 
 
 @pytest.mark.parametrize(
