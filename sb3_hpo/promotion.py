@@ -159,11 +159,17 @@ def waiting_to_go_on(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def value_at_rung(trial: FrozenTrial) -> float:
-    """What a paused trial had reached at its rung: its last report."""
+    """What a paused trial had reached at its rung: the mean of its reports over the second half of its training so far.
+
+    That is since the rung before where they double. The last report alone is the luck of one agent where learning
+    fluctuates: on tables made after curves of DQN on CartPole the mean leads to winners with a regret of 0.167 instead of
+    0.205, and on curves of PPO on Enduro to equally good ones (``benchmarks/README.md``).
+    """
     step = trial.last_step
     if step is None:
         raise ValueError(f"trial {trial.number} has reported nothing: it did not pause at a rung")
-    return trial.intermediate_values[step]
+    late = [value for at, value in trial.intermediate_values.items() if at > step / 2]
+    return sum(late) / len(late)
 
 
 def go_on(study: optuna.Study, trial: FrozenTrial, rung: int) -> None:

@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from sb3_hpo.promotion import (
     CONTINUES,
+    PAUSED,
     RUNG,
     PausingPruner,
     Rungs,
@@ -153,6 +154,25 @@ def test_every_rung_keeps_its_share() -> None:
     assert n_paused[0] // 2 == pytest.approx(n_paused[1], abs=1)
     assert n_paused[1] // 2 == pytest.approx(n_complete, abs=1)
     assert max(study.trials, key=lambda trial: trial.params["x"]).params == study.best_params
+
+
+def reporting(reports: dict[int, float]) -> optuna.trial.FrozenTrial:
+    return optuna.trial.create_trial(state=TrialState.PRUNED, intermediate_values=reports, system_attrs={PAUSED: 1})
+
+
+@pytest.mark.parametrize(
+    ("reports", "value"),
+    [({5: 3.0}, 3.0), ({6: 2.0, 8: 1.0, 10: 6.0}, 3.0), ({2: 99.0, 5: 99.0, 6: 2.0, 10: 6.0}, 4.0)],
+    ids=["first rung", "since the rung before", "in the second half"],
+)
+def test_what_a_paused_trial_had_reached_is_the_mean_of_its_late_reports(reports, value: float) -> None:
+    assert value_at_rung(reporting(reports)) == value
+
+
+def test_one_high_report_does_not_lead_at_a_rung() -> None:
+    lucky, steady = reporting({8: 10.0, 10: 90.0}), reporting({8: 60.0, 10: 70.0})
+    lucky.params, steady.params, steady.number = {"x": 0.0}, {"x": 1.0}, 1
+    assert paused_trials([lucky, steady]) == [steady, lucky]
 
 
 def test_value_of_a_trial_that_did_not_pause() -> None:
