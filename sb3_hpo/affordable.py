@@ -2,14 +2,15 @@
 
 A study learns what helps in the first steps of a training, and that is often what costs most: as many gradient steps
 as environment steps, large batches. With a time limit the finalists then come out so costly that validation has no
-time for the five seeds on which a verdict by means stands. So what a whole training is expected to cost is a constraint
-of each trial, as Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE learns to propose what can be
-afforded, and trainings that cannot do not go on at the rungs, so that they hardly ever come to be finalists.
+time to choose among them, nor for the five seeds on which a verdict by means stands. So what a whole training is
+expected to cost is a constraint of each trial, as Optuna has them (:meth:`optuna.trial.Trial.set_constraint`): TPE
+learns to propose what can be afforded, and trainings that cannot do not go on at the rungs, so that they hardly ever
+come to be finalists.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT, UNAFFORDABLE
 from sb3_hpo.trial_cost import MAX_TRAININGS, Growth, median_seconds
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-SECONDS_FOR_A_SEED = "validation_seconds_for_a_seed"
-"""Study attribute: seconds that validation has for each seed that a verdict takes; None without a time limit.
-
-In them it trains the default and a finalist.
-"""
+VALIDATION_TIME = "validation_time"
+"""Study attribute: what validation has time for, a :class:`ValidationTime` as a mapping; None without a time limit."""
 CONSTRAINT = "whole training, above what is affordable"
 """Optuna's constraint: the share by which a whole training is expected to cost more; at most 0 where it does not."""
+
+
+class ValidationTime(TypedDict):
+    """The time that there is for validation, and the trainings that are to fit into it."""
+
+    seconds: float
+    """Of all workers together."""
+    n_of_default: int
+    n_of_finalists: int
+
 
 ABOVE_DEFAULT = 1.5
 """What costs no more than so many times as much as the default is always affordable.
@@ -41,14 +49,15 @@ def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
 
     :param run: its first training, as the trial's attribute ``runs`` has it; where it is not affordable, it says so
     """
-    seconds_for_a_seed = trial.study.user_attrs.get(SECONDS_FOR_A_SEED)
+    time: ValidationTime | None = trial.study.user_attrs.get(VALIDATION_TIME)
     n_evaluations = run.get("planned_evaluations", 0)
-    if seconds_for_a_seed is None or not run.get(SECONDS_AT) or not n_evaluations:
+    if time is None or not run.get(SECONDS_AT) or not n_evaluations:
         return
     expected = expected_seconds(run[SECONDS_AT], n_evaluations)
     usual = _usual_seconds(trial.study.get_trials(deepcopy=False), n_evaluations)
     usual = expected if usual is None else usual
-    limit = max(seconds_for_a_seed - usual, ABOVE_DEFAULT * usual)
+    left = time["seconds"] - time["n_of_default"] * usual
+    limit = max(left / time["n_of_finalists"], ABOVE_DEFAULT * usual)
     trial.set_constraint(CONSTRAINT, expected / limit - 1.0)
     if expected > limit:
         run[UNAFFORDABLE] = (

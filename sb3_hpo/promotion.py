@@ -162,8 +162,8 @@ def value_at_rung(trial: FrozenTrial) -> float:
     """What a paused trial had reached at its rung: the mean of its reports over the second half of its training so far.
 
     That is since the rung before where they double. The last report alone is the luck of one agent where learning
-    fluctuates: on tables made after curves of DQN on CartPole the mean leads to winners with a regret of 0.167 instead of
-    0.205, and on curves of PPO on Enduro to equally good ones (``benchmarks/README.md``).
+    fluctuates: on tables made after curves of DQN on CartPole the mean leads to winners with a regret of 0.167 instead
+    of 0.205, and on curves of PPO on Enduro to equally good ones (``benchmarks/README.md``).
     """
     step = trial.last_step
     if step is None:

@@ -6,12 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from sb3_hpo.comparison import MIN_SEEDS_FOR_MEANS
+from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE
 from sb3_hpo.promoting import n_finals
 from sb3_hpo.training_seconds import TrainingSeconds
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+    from sb3_hpo.affordable import ValidationTime
     from sb3_hpo.interruption import Deadline
     from sb3_hpo.settings import TuningSettings
 
@@ -52,14 +54,21 @@ class SearchClock:
         self._seconds = TrainingSeconds()
 
     @property
-    def seconds_for_a_seed(self) -> float | None:
-        """Seconds that validation has for the default and a finalist on each of the seeds that a verdict takes.
+    def validation_time(self) -> ValidationTime | None:
+        """What validation has time for; None where nothing limits it: no time, or no validation.
 
-        None where nothing limits it: no time, or no validation.
+        The seeds that a verdict by means takes, and before that as many as it takes to stop a finalist for being
+        clearly worse, with the one of the search.
         """
         if not self._longest_reserve or not self._n_seeds:
             return None
-        return self._longest_reserve * self._n_workers / min(self._n_seeds, MIN_SEEDS_FOR_MEANS)
+        n_seeds = min(self._n_seeds, MIN_SEEDS_FOR_MEANS)
+        n_choosing = min(self._n_choosing, self._n_finalists * (MIN_SEEDS_TO_ELIMINATE - 1))
+        return {
+            "seconds": self._longest_reserve * self._n_workers,
+            "n_of_default": n_seeds,
+            "n_of_finalists": n_seeds + n_choosing,
+        }
 
     @property
     def is_over(self) -> bool:

@@ -7,7 +7,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from sb3_hpo.affordable import SECONDS_FOR_A_SEED
+from sb3_hpo.affordable import VALIDATION_TIME
 from sb3_hpo.candidates import choose_candidates
 from sb3_hpo.commands import Command, Phase
 from sb3_hpo.dashboard import dashboard
@@ -195,7 +195,7 @@ class Tuning:
         if self._grid is not None:
             display.line(self._size(seconds_per_training(study)))
         clock = SearchClock(settings, deadline, 1 if crew is None else crew.n_workers)
-        study.set_user_attr(SECONDS_FOR_A_SEED, clock.seconds_for_a_seed)
+        study.set_user_attr(VALIDATION_TIME, clock.validation_time)
         workers = "" if crew is None else f", {count(crew.n_workers, 'worker')}"
         display.line(
             f"study {self._study_name}: {_bounds(settings, description.n_timesteps)}{workers}; "

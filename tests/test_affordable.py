@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sb3_hpo.affordable import (
     ABOVE_DEFAULT,
     CONSTRAINT,
-    SECONDS_FOR_A_SEED,
+    VALIDATION_TIME,
     constrain,
     expected_seconds,
 )
@@ -63,9 +63,15 @@ def trial_of(study: optuna.Study, x: float, *seconds_at: float, origin: str | No
     return study.trials[-1]
 
 
-def limited(seconds_for_a_seed: float | None) -> optuna.Study:
+def time_for(seconds: float | None, n_of_default: int = 1, n_of_finalists: int = 1) -> dict | None:
+    if seconds is None:
+        return None
+    return {"seconds": seconds, "n_of_default": n_of_default, "n_of_finalists": n_of_finalists}
+
+
+def limited(seconds: float | None, n_of_default: int = 1, n_of_finalists: int = 1) -> optuna.Study:
     study = optuna.create_study(direction="maximize", pruner=PausingPruner(Rungs((1, 4))))
-    study.set_user_attr(SECONDS_FOR_A_SEED, seconds_for_a_seed)
+    study.set_user_attr(VALIDATION_TIME, time_for(seconds, n_of_default, n_of_finalists))
     return study
 
 
@@ -87,8 +93,11 @@ def test_a_trial_says_how_it_compares_with_what_is_affordable() -> None:
     )
 
 
-def test_a_finalist_may_cost_what_the_default_leaves_of_a_seed() -> None:
-    study = limited(200.0)
+@pytest.mark.parametrize(
+    ("seconds", "n_of_default", "n_of_finalists"), [(200.0, 1, 1), (1000.0, 5, 5), (1960.0, 5, 11)]
+)
+def test_a_finalist_may_cost_what_the_default_leaves(seconds: float, n_of_default: int, n_of_finalists: int) -> None:
+    study = limited(seconds, n_of_default, n_of_finalists)
     trial_of(study, 0.5, 10.0, origin=DEFAULT_CONFIGURATION)
     assert is_affordable(trial_of(study, 0.6, 40.0))
     assert not is_affordable(trial_of(study, 0.7, 40.1))
@@ -127,7 +136,7 @@ def test_what_is_not_affordable_does_not_go_on_until_nothing_else_is_left() -> N
 def test_tpe_learns_to_propose_what_is_affordable(is_limited: bool) -> None:
     """The score rises with the cost: without the constraint it goes for what is most costly."""
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
-    study.set_user_attr(SECONDS_FOR_A_SEED, 10.0 if is_limited else None)
+    study.set_user_attr(VALIDATION_TIME, time_for(10.0 if is_limited else None))
 
     def objective(trial: optuna.Trial) -> float:
         cost = trial.suggest_float("cost", 1.0, 100.0, log=True)
@@ -144,19 +153,28 @@ def test_tpe_learns_to_propose_what_is_affordable(is_limited: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "n_workers", "seconds"),
+    ("options", "n_workers", "seconds", "n_of_default", "n_of_finalists"),
     [
-        ({"timeout": 1200.0}, 2, MAX_VALIDATION_SHARE * 1200.0 * 2 / 5),
-        ({"timeout": 1200.0, "n_validation_seeds": 20}, 1, MAX_VALIDATION_SHARE * 1200.0 / 5),
-        ({"timeout": 1200.0, "n_validation_seeds": 2}, 1, MAX_VALIDATION_SHARE * 1200.0 / 2),
-        ({"timeout": 1200.0, "n_validation_seeds": 0}, 1, None),
-        ({"n_trials": 10}, 1, None),
+        ({"timeout": 1200.0}, 2, 1200.0, 5, 11),
+        ({"timeout": 1200.0, "n_finalists": 1}, 2, 1200.0, 5, 5),
+        ({"timeout": 1200.0, "n_validation_seeds": 20}, 1, 600.0, 5, 11),
+        ({"timeout": 1200.0, "n_validation_seeds": 2}, 1, 600.0, 2, 5),
     ],
 )
-def test_affordable_is_what_validation_has_time_for(options: dict, n_workers: int, seconds: float | None) -> None:
+def test_affordable_is_what_validation_has_time_for(
+    options: dict, n_workers: int, seconds: float, n_of_default: int, n_of_finalists: int
+) -> None:
     settings = TuningSettings(**options)
     clock = SearchClock(settings, Deadline(settings.timeout), n_workers)
-    assert clock.seconds_for_a_seed == (None if seconds is None else pytest.approx(seconds, abs=0.1))
+    assert MAX_VALIDATION_SHARE == 0.5
+    expected = time_for(pytest.approx(seconds, abs=0.1), n_of_default, n_of_finalists)
+    assert clock.validation_time == expected
+
+
+@pytest.mark.parametrize("options", [{"timeout": 1200.0, "n_validation_seeds": 0}, {"n_trials": 10}])
+def test_nothing_limits_it_without_a_limit_or_a_validation(options: dict) -> None:
+    settings = TuningSettings(**options)
+    assert SearchClock(settings, Deadline(settings.timeout)).validation_time is None
 
 
 @pytest.mark.parametrize(
