@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from sb3_hpo.clusters.addresses import ClusterAddress
 
 _ATTEMPTS = 3
-"""How often Ray's client tries to connect."""
+"""How often Ray's client tries to connect, and we where it is the server that failed."""
+_PAUSE_S = 1.0
+"""Seconds before we try again."""
 
 
 class RayCluster:
@@ -34,11 +37,22 @@ class RayCluster:
         self._ray: Any = import_module("ray")
         self._strategies: Any = import_module("ray.util.scheduling_strategies")
         logging.getLogger("ray.client_builder").setLevel(logging.WARNING)
-        try:
-            self._ray.init(str(address), log_to_driver=False)
-        except Exception as error:
-            raise ClusterLostError(one_line(error) or type(error).__name__) from None
+        self._connect(str(address))
         self._options = {"num_cpus": 1, "max_retries": 0, "name": "sb3-hpo worker", "num_gpus": int(needs_gpu)}
+
+    def _connect(self, address: str) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._ray.init(address, log_to_driver=False)
+            except ConnectionAbortedError as error:
+                # The server starts a process for each client, which on a busy machine fails now and then.
+                if attempt == _ATTEMPTS:
+                    raise ClusterLostError(_first_and_last_line(error)) from None
+                time.sleep(_PAUSE_S)
+            except Exception as error:
+                raise ClusterLostError(one_line(error) or type(error).__name__) from None
+            else:
+                return
 
     @property
     def n_slots(self) -> int:
@@ -112,3 +126,9 @@ class RayCluster:
 def _last_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[-1].strip() if lines else ""
+
+
+def _first_and_last_line(error: Exception) -> str:
+    """What failed and why, of an error that holds the server's traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(dict.fromkeys([*lines[:1], *lines[-1:]])) or type(error).__name__
