@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import optuna
 from allotment import next_in_line
-from mixed_sampler import MixedSampler
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
@@ -106,16 +105,17 @@ class TableTuning:
         return int(self._generator.integers(2**31 - 1))
 
     def _sampler(self) -> BaseSampler:
-        policy, space = self._policy, self._table.space
+        policy = self._policy
         # The zoo lets it repeat itself.
         default = self._known if policy.begins_around_known else None
-        sampler = table_sampler(
-            self._table, policy.settings, self._seed, may_repeat=policy.has_random_seeds, default=default
+        return table_sampler(
+            self._table,
+            policy.settings,
+            self._seed,
+            may_repeat=policy.has_random_seeds,
+            default=default,
+            random_fraction=policy.random_fraction,
         )
-        if not policy.random_share:
-            return sampler
-        distributions = {parameter.name: parameter.distribution for parameter in space}
-        return MixedSampler(sampler, distributions, policy.random_share, self._seed())
 
     def _pruner(self) -> BasePruner:
         settings = self._policy.settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.samplers import BaseSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import optuna
     from optuna.distributions import BaseDistribution
@@ -57,3 +57,17 @@ class DelegatingSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """As the sampler does."""
         self.sampler.reseed_rng()
+
+
+def draw_whole(
+    sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial, distributions: Mapping[str, BaseDistribution]
+) -> dict[str, Any]:
+    """All params of a configuration at once.
+
+    :param distributions: what is sampled, by name
+    """
+    params = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
+    for name, distribution in distributions.items():
+        if name not in params:
+            params[name] = sampler.sample_independent(study, trial, name, distribution)
+    return params

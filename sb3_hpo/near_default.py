@@ -34,11 +34,12 @@ class NearDefault(DelegatingSampler):
 
     :param sampler: what learns
     :param default: params of the configuration that is tuned from
-    :param n_startup_trials: trials, complete or pruned, before the sampler learns from them
+    :param n_startup_trials: trials, complete or pruned, before the sampler learns from them; infinite for one that
+        never does
     :param seed: seed of what is kept
     """
 
-    def __init__(self, sampler: BaseSampler, default: Mapping[str, Any], n_startup_trials: int, seed: int) -> None:
+    def __init__(self, sampler: BaseSampler, default: Mapping[str, Any], n_startup_trials: float, seed: int) -> None:
         super().__init__(sampler)
         self._default = dict(default)
         self._n_startup_trials = n_startup_trials
@@ -48,7 +49,7 @@ class NearDefault(DelegatingSampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """What is kept of the default, the other params being drawn one by one; or what the sampler draws."""
-        if self._is_starting(study) and self._generator.random() < SHARE:
+        if is_starting(study, self._n_startup_trials) and self._generator.random() < SHARE:
             return self._around()
         return self.sampler.sample_relative(study, trial, search_space)
 
@@ -59,7 +60,8 @@ class NearDefault(DelegatingSampler):
             del kept[self._generator.choice(list(kept))]
         return kept
 
-    def _is_starting(self, study: optuna.Study) -> bool:
-        """As Optuna's TPE counts its startup trials."""
-        ended = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
-        return len(ended) < self._n_startup_trials
+
+def is_starting(study: optuna.Study, n_startup_trials: float) -> bool:
+    """Whether a study still has its startup trials to do, as Optuna's TPE counts them: complete or pruned."""
+    ended = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
+    return len(ended) < n_startup_trials

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.samplers import RandomSampler
 
-from sb3_hpo.delegating_sampler import DelegatingSampler
+from sb3_hpo.delegating_sampler import DelegatingSampler, draw_whole
 from sb3_hpo.ended_trials import EndedTrials
 from sb3_hpo.furthest_trials import FurthestTrials, key_of
 from sb3_hpo.trial_attributes import FIXED_PARAMS
@@ -60,7 +60,7 @@ class NewParams(DelegatingSampler):
         learned = self._furthest.of(study)
         for draw in range(MAX_DRAWS):
             sampler = self.sampler if draw < MAX_DRAWS_OF_SAMPLER else self._random
-            params = self._draw(sampler, learned, trial)
+            params = draw_whole(sampler, learned, trial, self._distributions)
             if self._key_of_draw(params) not in known:
                 break
         return params
@@ -69,13 +69,6 @@ class NewParams(DelegatingSampler):
         """As the sampler does, and what is drawn at random."""
         super().reseed_rng()
         self._random.reseed_rng()
-
-    def _draw(self, sampler: BaseSampler, study: optuna.Study, trial: FrozenTrial) -> dict[str, Any]:
-        params = sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
-        for name, distribution in self._distributions.items():
-            if name not in params:
-                params[name] = sampler.sample_independent(study, trial, name, distribution)
-        return params
 
     def key(self, params: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
         """What two trials have in common that try the same."""

@@ -112,6 +112,7 @@ LAYERS = [
     "grid_sampler",
     "delegating_sampler",
     "near_default",
+    "exploring",
     "new_params",
     "samplers",
     "seeded_sampler",

@@ -4,6 +4,7 @@ import optuna
 import pytest
 from optuna.samplers import TPESampler
 
+from sb3_hpo.exploring import Exploring
 from sb3_hpo.near_default import KEPT, SHARE, NearDefault
 from sb3_hpo.new_params import NewParams
 from sb3_hpo.samplers import SamplingContext, create_sampler
@@ -78,14 +79,16 @@ def test_it_draws_the_same_again_from_the_same_seed() -> None:
 
 @pytest.mark.parametrize(("kwargs", "n_startup_trials"), [({}, 7), ({"n_startup_trials": 2}, 2)])
 def test_tpe_looks_around_the_default_where_there_is_one(kwargs: dict, n_startup_trials: int) -> None:
-    made = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 7, DEFAULT), kwargs)
+    made = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 7, DEFAULT, random_fraction=0.0), kwargs)
     assert isinstance(made, NewParams)
-    assert isinstance(made.sampler, NearDefault)
+    assert isinstance(made.sampler, Exploring)
+    assert isinstance(made.sampler.sampler, NearDefault)
     trials = run(made, n_startup_trials + 20)
     assert sum(n_kept(trials[n_startup_trials:])) == 0
     without = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 7), kwargs)
     assert isinstance(without, NewParams)
-    assert isinstance(without.sampler, TPESampler)
+    assert isinstance(without.sampler, Exploring)
+    assert isinstance(without.sampler.sampler, TPESampler)
 
 
 def test_random_search_stays_random() -> None:

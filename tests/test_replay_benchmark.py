@@ -21,7 +21,6 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 MODULES = (
     "allotment",
     "make_table",
-    "mixed_sampler",
     "policies",
     "replay",
     "replay_all",
@@ -123,7 +122,7 @@ def test_a_tuning_begins_with_the_configuration_that_is_known(table, policy: str
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     tuning = TableTuning(table, POLICIES[policy], 60, np.random.default_rng(3))
-    assert isinstance(tuning._study.sampler.sampler, NearDefault) == is_told
+    assert isinstance(tuning._study.sampler.sampler.sampler, NearDefault) == is_told
     tuning.run()
     first = table.index(tuning._study.trials[0].params)
     worse = np.mean(table.truth < table.truth[first])
@@ -143,21 +142,6 @@ def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> 
             key = table.index(trial.params)
             paid[key] = max(paid.get(key, 0), run["timesteps"][-1] if run["timesteps"] else 0)
     assert sum(paid.values()) <= 160 < 12 * 20
-
-
-def test_sampler_draws_its_share_at_random() -> None:
-    from mixed_sampler import MixedSampler
-    from optuna.distributions import IntDistribution
-    from optuna.samplers import RandomSampler
-
-    class Stubborn(RandomSampler):
-        def sample_independent(self, study, trial, param_name, param_distribution):
-            return {"x": 3, "y": 4}[param_name]
-
-    distributions = {"x": IntDistribution(0, 9), "y": IntDistribution(0, 9)}
-    study = optuna.create_study(sampler=MixedSampler(Stubborn(seed=0), distributions, 0.25, 0))
-    drawn = [study.ask(distributions).params for _ in range(200)]
-    assert 0.15 < sum(params != {"x": 3, "y": 4} for params in drawn) / 200 < 0.35
 
 
 def test_finalist_of_the_search_is_not_trained_again_on_its_seed(table) -> None:

@@ -9,8 +9,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from sb3_hpo import factories
+from sb3_hpo.delegating_sampler import DelegatingSampler
 from sb3_hpo.errors import UserError
-from sb3_hpo.new_params import NewParams
 from sb3_hpo.parameter import Parameter
 from sb3_hpo.pruners import PruningScale
 from sb3_hpo.samplers import (
@@ -54,7 +54,9 @@ def samples(name: str, seed: int, n_startup_trials: int = 3, n_trials: int = 6) 
 
 
 def of_optuna(sampler: optuna.samplers.BaseSampler) -> optuna.samplers.BaseSampler:
-    return sampler.sampler if isinstance(sampler, NewParams) else sampler
+    while isinstance(sampler, DelegatingSampler):
+        sampler = sampler.sampler
+    return sampler
 
 
 @pytest.mark.parametrize("name", [*OF_OPTUNA, "grid"])

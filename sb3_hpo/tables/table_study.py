@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sb3_hpo.delegating_sampler import DelegatingSampler
+from sb3_hpo.exploring import RANDOM_FRACTION
 from sb3_hpo.new_params import NewParams
 from sb3_hpo.pruners import PruningScale, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
@@ -27,19 +29,29 @@ def table_sampler(
     *,
     may_repeat: bool = False,
     default: Mapping[str, Plain] | None = None,
+    random_fraction: float = RANDOM_FRACTION,
 ) -> BaseSampler:
     """The sampler that settings name, for the space of a table.
 
     :param default: params of the configuration that is tuned from; a table has none of its own
     :param draw_seed: gives a new seed each time
-    :param may_repeat: whether a sampler that proposes nothing twice may do so here
+    :param may_repeat: whether a sampler is to be Optuna's own, which may propose something twice
+    :param random_fraction: share of the configurations that TPE does not draw, once it learns
     :raises UserError: if the sampler cannot work on this space
     """
-    context = SamplingContext(table.space, draw_seed(), draw_seed(), settings.n_startup_trials, default)
+    context = SamplingContext(
+        table.space, draw_seed(), draw_seed(), settings.n_startup_trials, default, random_fraction
+    )
     sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
     if not isinstance(sampler, NewParams):
         return sampler
-    return sampler.sampler if may_repeat else NewRows(sampler.sampler, table, draw_seed())
+    return _optunas_own(sampler) if may_repeat else NewRows(sampler.sampler, table, draw_seed())
+
+
+def _optunas_own(sampler: BaseSampler) -> BaseSampler:
+    while isinstance(sampler, DelegatingSampler):
+        sampler = sampler.sampler
+    return sampler
 
 
 def table_pruner(table: CurveTable, settings: TuningSettings) -> BasePruner:
