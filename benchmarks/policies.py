@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sb3_hpo.exploring import RANDOM_FRACTION
 from sb3_hpo.settings import TuningSettings
 
 
@@ -15,7 +14,6 @@ class Policy:
 
     :param settings: sampler, pruner, evaluations, tuning seeds, score, startup trials and finalists
     :param checkpoints_from: share of a training from which on a paused one can go on; below, it begins anew
-    :param random_fraction: share of the configurations that TPE does not draw, once it learns
     :param share: share of the budget kept for the choice of the winner; None for what its trainings take, no more than
         the project keeps
     :param chooses: ``best`` for the best score of the search, ``eliminate`` for the project's finalists on selection
@@ -28,7 +26,6 @@ class Policy:
 
     settings: TuningSettings
     checkpoints_from: float = 0.0
-    random_fraction: float = RANDOM_FRACTION
     share: float | None = None
     chooses: str = "eliminate"
     known: float | None = None
@@ -84,8 +81,8 @@ POLICIES: dict[str, Policy] = {
     "promote-thirds-tpe": _promoting_by_thirds("tpe"),
     "promote-random": _promoting({"sampler": "random"}),
     "promote-qmc": _promoting({"sampler": "qmc"}),
-    "promote-none-random": _promoting(random_fraction=0.0),
-    "promote-half-random": _promoting(random_fraction=0.5),
+    "promote-none-random": _promoting({"sampler_kwargs": {"random_fraction": 0.0}}),
+    "promote-half-random": _promoting({"sampler_kwargs": {"random_fraction": 0.5}}),
     "promote-without-checkpoints": _promoting(checkpoints_from=1.0),
     "promote-checkpoints-from-20": _promoting(checkpoints_from=0.2),
     "promote-best": _promoting(share=0.0, chooses="best"),

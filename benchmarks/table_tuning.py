@@ -109,12 +109,7 @@ class TableTuning:
         # The zoo lets it repeat itself.
         default = self._known if policy.begins_around_known else None
         return table_sampler(
-            self._table,
-            policy.settings,
-            self._seed,
-            may_repeat=policy.has_random_seeds,
-            default=default,
-            random_fraction=policy.random_fraction,
+            self._table, policy.settings, self._seed, may_repeat=policy.has_random_seeds, default=default
         )
 
     def _pruner(self) -> BasePruner:

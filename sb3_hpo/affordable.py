@@ -29,12 +29,16 @@ CONSTRAINT = "whole training, above what is affordable"
 
 
 class ValidationTime(TypedDict):
-    """The time that there is for validation, and the trainings that are to fit into it."""
+    """The time that there is for validation, and the trainings that are to fit into it.
+
+    :param seconds: of all workers together
+    :param n_default_trainings: trainings of the default
+    :param n_finalist_trainings: trainings of finalists: to choose among them, and to judge the chosen one
+    """
 
     seconds: float
-    """Of all workers together."""
-    n_of_default: int
-    n_of_finalists: int
+    n_default_trainings: int
+    n_finalist_trainings: int
 
 
 ABOVE_DEFAULT = 1.5
@@ -49,15 +53,15 @@ def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
 
     :param run: its first training, as the trial's attribute ``runs`` has it; where it is not affordable, it says so
     """
-    time: ValidationTime | None = trial.study.user_attrs.get(VALIDATION_TIME)
+    available: ValidationTime | None = trial.study.user_attrs.get(VALIDATION_TIME)
     n_evaluations = run.get("planned_evaluations", 0)
-    if time is None or not run.get(SECONDS_AT) or not n_evaluations:
+    if available is None or not run.get(SECONDS_AT) or not n_evaluations:
         return
     expected = expected_seconds(run[SECONDS_AT], n_evaluations)
     usual = _usual_seconds(trial.study.get_trials(deepcopy=False), n_evaluations)
     usual = expected if usual is None else usual
-    left = time["seconds"] - time["n_of_default"] * usual
-    limit = max(left / time["n_of_finalists"], ABOVE_DEFAULT * usual)
+    left = available["seconds"] - available["n_default_trainings"] * usual
+    limit = max(left / available["n_finalist_trainings"], ABOVE_DEFAULT * usual)
     trial.set_constraint(CONSTRAINT, expected / limit - 1.0)
     if expected > limit:
         run[UNAFFORDABLE] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial, TrialState
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sb3_hpo.console import create_console
-from sb3_hpo.promotion import PAUSED
+from sb3_hpo.promotion import PAUSED, value_at_rung
 from sb3_hpo.trial_attributes import COSTLY, FAILURE, RUNS, is_affordable, was_interrupted
 from sb3_hpo.wording import count, duration, interval_in_words, one_decimal
 
@@ -146,13 +147,20 @@ def _trial_line(trial: FrozenTrial, is_better: bool) -> str:
         )
     if trial.state == TrialState.PRUNED:
         steps = sum(run.get("n_timesteps", 0) for run in trial.user_attrs.get(RUNS, []))
-        last = trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else float("nan")
         what = "paused" if PAUSED in trial.system_attrs else "costly" if _is_costly(trial) else "pruned"
         more = "" if is_affordable(trial) else ", too costly to go on"
-        return f"{head} {what}    at    {last:8.1f}  {duration(seconds):>7}  after {steps:,} environment steps{more}"
+        at = f"{what}    at    {_reached(trial):8.1f}"
+        return f"{head} {at}  {duration(seconds):>7}  after {steps:,} environment steps{more}"
     if was_interrupted(trial):
         return f"{head} given up  {duration(seconds):>24}"
     return f"{head} failed    {trial.user_attrs.get(FAILURE, 'without a reason')}"
+
+
+def _reached(trial: FrozenTrial) -> float:
+    """What a trial that did not come to its end had reached: what decides whether it goes on, or its last report."""
+    if PAUSED in trial.system_attrs:
+        return value_at_rung(trial)
+    return trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else math.nan
 
 
 def _is_costly(trial: FrozenTrial) -> bool:

@@ -23,7 +23,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler
 
 from sb3_hpo.errors import UserError, unknown_name
-from sb3_hpo.exploring import RANDOM_FRACTION, Exploring
+from sb3_hpo.exploring import Exploring
 from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
 from sb3_hpo.grid import DEFAULT_POINTS, Grid, grid_of, grid_of_everything
 from sb3_hpo.grid_sampler import GridSampler, is_exhausted
@@ -49,7 +49,6 @@ class SamplingContext:
     :param study_seed: the same for everyone who works on the study: of a sequence that they share
     :param n_startup_trials: trials before a sampler that learns starts to learn from them
     :param default: params of the configuration that is tuned from; None if it lies outside the space
-    :param random_fraction: share of the configurations that TPE does not draw, once it learns
     """
 
     space: SearchSpace
@@ -57,7 +56,6 @@ class SamplingContext:
     study_seed: int
     n_startup_trials: int
     default: Mapping[str, Any] | None = None
-    random_fraction: float = RANDOM_FRACTION
 
 
 def sampler_names() -> list[str]:
@@ -165,16 +163,17 @@ def _brute_force(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSam
 
 
 def _tpe(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
+    exploring = {key: value for key, value in kwargs.items() if key == "random_fraction"}
+    kwargs = {key: value for key, value in kwargs.items() if key not in exploring}
     sampler = _build("tpe", optuna.samplers.TPESampler, context, kwargs)
-    n_startup_trials = kwargs.get("n_startup_trials", context.n_startup_trials)
     seeds = np.random.default_rng(context.seed).integers(2**31, size=2).tolist()
     explorer: BaseSampler = optuna.samplers.RandomSampler(seed=seeds[0])
+    n_startup_trials = kwargs.get("n_startup_trials", context.n_startup_trials)
     if context.default is not None:
         sampler = NearDefault(sampler, context.default, n_startup_trials, context.seed)
         explorer = NearDefault(explorer, context.default, math.inf, seeds[0])
-    distributions = {parameter.name: parameter.distribution for parameter in context.space}
-    sampler = Exploring(sampler, explorer, distributions, n_startup_trials, seeds[1], context.random_fraction)
-    return NewParams(sampler, context.space, context.seed)
+    explored = functools.partial(Exploring, sampler, explorer, context.space, n_startup_trials, seeds[1])
+    return NewParams(build(_KIND, "tpe", explored, exploring, preset={}), context.space, context.seed)
 
 
 # TPE is multivariate and with constant liar by default since Optuna 5.

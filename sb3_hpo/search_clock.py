@@ -66,8 +66,8 @@ class SearchClock:
         n_choosing = min(self._n_choosing, self._n_finalists * (MIN_SEEDS_TO_ELIMINATE - 1))
         return {
             "seconds": self._longest_reserve * self._n_workers,
-            "n_of_default": n_seeds,
-            "n_of_finalists": n_seeds + n_choosing,
+            "n_default_trainings": n_seeds,
+            "n_finalist_trainings": n_seeds + n_choosing,
         }
 
     @property

@@ -63,15 +63,19 @@ def trial_of(study: optuna.Study, x: float, *seconds_at: float, origin: str | No
     return study.trials[-1]
 
 
-def time_for(seconds: float | None, n_of_default: int = 1, n_of_finalists: int = 1) -> dict | None:
+def time_for(seconds: float | None, n_default_trainings: int = 1, n_finalist_trainings: int = 1) -> dict | None:
     if seconds is None:
         return None
-    return {"seconds": seconds, "n_of_default": n_of_default, "n_of_finalists": n_of_finalists}
+    return {
+        "seconds": seconds,
+        "n_default_trainings": n_default_trainings,
+        "n_finalist_trainings": n_finalist_trainings,
+    }
 
 
-def limited(seconds: float | None, n_of_default: int = 1, n_of_finalists: int = 1) -> optuna.Study:
+def limited(seconds: float | None, n_default_trainings: int = 1, n_finalist_trainings: int = 1) -> optuna.Study:
     study = optuna.create_study(direction="maximize", pruner=PausingPruner(Rungs((1, 4))))
-    study.set_user_attr(VALIDATION_TIME, time_for(seconds, n_of_default, n_of_finalists))
+    study.set_user_attr(VALIDATION_TIME, time_for(seconds, n_default_trainings, n_finalist_trainings))
     return study
 
 
@@ -94,10 +98,12 @@ def test_a_trial_says_how_it_compares_with_what_is_affordable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "n_of_default", "n_of_finalists"), [(200.0, 1, 1), (1000.0, 5, 5), (1960.0, 5, 11)]
+    ("seconds", "n_default_trainings", "n_finalist_trainings"), [(200.0, 1, 1), (1000.0, 5, 5), (1960.0, 5, 11)]
 )
-def test_a_finalist_may_cost_what_the_default_leaves(seconds: float, n_of_default: int, n_of_finalists: int) -> None:
-    study = limited(seconds, n_of_default, n_of_finalists)
+def test_a_finalist_may_cost_what_the_default_leaves(
+    seconds: float, n_default_trainings: int, n_finalist_trainings: int
+) -> None:
+    study = limited(seconds, n_default_trainings, n_finalist_trainings)
     trial_of(study, 0.5, 10.0, origin=DEFAULT_CONFIGURATION)
     assert is_affordable(trial_of(study, 0.6, 40.0))
     assert not is_affordable(trial_of(study, 0.7, 40.1))
@@ -153,21 +159,22 @@ def test_tpe_learns_to_propose_what_is_affordable(is_limited: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "n_workers", "seconds", "n_of_default", "n_of_finalists"),
+    ("options", "n_workers", "seconds", "n_default_trainings", "n_finalist_trainings"),
     [
-        ({"timeout": 1200.0}, 2, 1200.0, 5, 11),
-        ({"timeout": 1200.0, "n_finalists": 1}, 2, 1200.0, 5, 5),
-        ({"timeout": 1200.0, "n_validation_seeds": 20}, 1, 600.0, 5, 11),
-        ({"timeout": 1200.0, "n_validation_seeds": 2}, 1, 600.0, 2, 5),
+        ({"timeout": 1200.0}, 2, 2 * 1200.0, 5, 11),
+        ({"timeout": 1200.0, "n_finalists": 1}, 2, 2 * 1200.0, 5, 5),
+        ({"timeout": 1200.0, "n_validation_seeds": 20}, 1, 1200.0, 5, 11),
+        ({"timeout": 1200.0, "n_validation_seeds": 2}, 1, 1200.0, 2, 5),
     ],
 )
 def test_affordable_is_what_validation_has_time_for(
-    options: dict, n_workers: int, seconds: float, n_of_default: int, n_of_finalists: int
+    options: dict, n_workers: int, seconds: float, n_default_trainings: int, n_finalist_trainings: int
 ) -> None:
     settings = TuningSettings(**options)
     clock = SearchClock(settings, Deadline(settings.timeout), n_workers)
-    assert MAX_VALIDATION_SHARE == 0.5
-    expected = time_for(pytest.approx(seconds, abs=0.1), n_of_default, n_of_finalists)
+    expected = time_for(
+        pytest.approx(MAX_VALIDATION_SHARE * seconds, abs=0.1), n_default_trainings, n_finalist_trainings
+    )
     assert clock.validation_time == expected
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sb3_hpo.console import LINE_WIDTH
 from sb3_hpo.display import Display
+from sb3_hpo.promotion import PAUSED
 from sb3_hpo.trial_attributes import FAILURE, RUNS
 from tests.test_result import BETTER, create_result, default, validated
 
@@ -50,6 +51,14 @@ def test_pruned_trial_shows_where_and_at_what_it_was_given_up() -> None:
     values = {50_000: 20.0, 57_500: 12.25, 2_500: 9.0}
     display.trial_finished(trial(7, TrialState.PRUNED, user_attrs=attrs, intermediate_values=values))
     assert output.getvalue() == "trial 7    pruned    at        12.2  1 min 05 s  after 57,500 environment steps\n"
+
+
+def test_paused_trial_shows_what_decides_whether_it_goes_on() -> None:
+    display, output = create_display()
+    values = {2_500: 9.0, 7_500: 100.0, 10_000: 500.0}
+    paused = trial(7, TrialState.PRUNED, system_attrs={PAUSED: 1}, intermediate_values=values)
+    display.trial_finished(paused)
+    assert "paused    at       300.0" in output.getvalue()
 
 
 @pytest.mark.parametrize(

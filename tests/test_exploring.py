@@ -8,13 +8,15 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 
 from sb3_hpo.exploring import RANDOM_FRACTION, Exploring
+from sb3_hpo.parameter import Parameter
 from sb3_hpo.samplers import SamplingContext, create_sampler
+from sb3_hpo.search_space import SearchSpace
 from tests.tasks import SPACE
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-DISTRIBUTIONS = {"x": IntDistribution(0, 9), "y": IntDistribution(0, 9)}
+SQUARE = SearchSpace(tuple(Parameter(name, IntDistribution(0, 9), name, "test", 0) for name in "xy"))
 STUBBORN = {"x": 3, "y": 4}
 DEFAULT = {"learning_rate": 3e-4, "one_minus_gamma": 0.02, "n_steps": 5}
 
@@ -32,7 +34,7 @@ class Stubborn(RandomSampler):
 
 
 def drawn(n_startup_trials: int, n_trials: int, **options: Any) -> list[dict[str, Any]]:
-    sampler = Exploring(Stubborn(), RandomSampler(seed=1), DISTRIBUTIONS, n_startup_trials, 0, **options)
+    sampler = Exploring(Stubborn(), RandomSampler(seed=1), SQUARE, n_startup_trials, 0, **options)
     study = optuna.create_study(sampler=sampler)
     study.optimize(lambda trial: trial.suggest_int("x", 0, 9) + trial.suggest_int("y", 0, 9), n_trials=n_trials)
     return [trial.params for trial in study.trials]
@@ -54,8 +56,8 @@ def test_startup_trials_are_left_to_the_sampler() -> None:
 
 @pytest.mark.parametrize("default", [None, DEFAULT])
 def test_tpe_goes_on_exploring_around_the_default_and_elsewhere(default: dict | None) -> None:
-    context = SamplingContext(SPACE, 0, 0, 5, default, random_fraction=1.0)
-    study = optuna.create_study(direction="maximize", sampler=create_sampler("tpe", context))
+    sampler = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 5, default), {"random_fraction": 1.0})
+    study = optuna.create_study(direction="maximize", sampler=sampler)
 
     def objective(trial: optuna.Trial) -> float:
         SPACE.suggest(trial)

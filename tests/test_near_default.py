@@ -79,7 +79,7 @@ def test_it_draws_the_same_again_from_the_same_seed() -> None:
 
 @pytest.mark.parametrize(("kwargs", "n_startup_trials"), [({}, 7), ({"n_startup_trials": 2}, 2)])
 def test_tpe_looks_around_the_default_where_there_is_one(kwargs: dict, n_startup_trials: int) -> None:
-    made = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 7, DEFAULT, random_fraction=0.0), kwargs)
+    made = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 7, DEFAULT), {**kwargs, "random_fraction": 0.0})
     assert isinstance(made, NewParams)
     assert isinstance(made.sampler, Exploring)
     assert isinstance(made.sampler.sampler, NearDefault)

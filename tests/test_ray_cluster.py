@@ -36,6 +36,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Exception]], int]
 
         monkeypatch.setattr(ray_cluster, "import_module", lambda name: types.SimpleNamespace(init=init))
         monkeypatch.setattr(ray_cluster, "_PAUSE_S", 0.0)
+        for name in ("INITIAL", "MAX"):  # Which it sets for the whole process.
+            monkeypatch.setenv(f"RAY_CLIENT_{name}_CONNECTION_TIMEOUT_S", "1")
         RayCluster(ClusterAddress.parse("ray://127.0.0.1:10001"))
         assert set(asked) == {"ray://127.0.0.1:10001"}
         return len(asked)

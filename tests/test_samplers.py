@@ -133,6 +133,12 @@ def test_options_reach_the_sampler(name: str, kwargs: dict, attribute: str) -> N
         ("tpe", {"n_ei_candidate": 7}, "unknown option in sampler_kwargs of sampler 'tpe' 'n_ei_candidate': did you"),
         ("tpe", {"n_ei_candidates": "many"}, "sampler_kwargs: n_ei_candidates is 'many', it must be int"),
         ("tpe", {"n_ei_candidates": True}, "sampler_kwargs: n_ei_candidates is True, it must be int"),
+        (
+            "tpe",
+            {"random_fraction": 1.1},
+            "sampler 'tpe' does not take random_fraction 1.1: .* a probability: from 0 to",
+        ),
+        ("tpe", {"random_fraction": "half"}, "sampler_kwargs: random_fraction is 'half', it must be float"),
         ("tpe", {"gamma": 3}, "gamma of sampler 'tpe' is an object of Python"),
         ("tpe", {"seed": 3}, "seed of sampler 'tpe' is not given here: --seed sets it"),
         ("random", {"sede": 3}, "unknown option in sampler_kwargs of sampler 'random' 'sede'"),

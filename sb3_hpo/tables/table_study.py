@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sb3_hpo.delegating_sampler import DelegatingSampler
-from sb3_hpo.exploring import RANDOM_FRACTION
 from sb3_hpo.new_params import NewParams
 from sb3_hpo.pruners import PruningScale, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
@@ -29,19 +28,15 @@ def table_sampler(
     *,
     may_repeat: bool = False,
     default: Mapping[str, Plain] | None = None,
-    random_fraction: float = RANDOM_FRACTION,
 ) -> BaseSampler:
     """The sampler that settings name, for the space of a table.
 
     :param default: params of the configuration that is tuned from; a table has none of its own
     :param draw_seed: gives a new seed each time
     :param may_repeat: whether a sampler is to be Optuna's own, which may propose something twice
-    :param random_fraction: share of the configurations that TPE does not draw, once it learns
     :raises UserError: if the sampler cannot work on this space
     """
-    context = SamplingContext(
-        table.space, draw_seed(), draw_seed(), settings.n_startup_trials, default, random_fraction
-    )
+    context = SamplingContext(table.space, draw_seed(), draw_seed(), settings.n_startup_trials, default)
     sampler = create_sampler(settings.sampler, context, settings.sampler_kwargs)
     if not isinstance(sampler, NewParams):
         return sampler
