@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler
 
 from sb3_hpo.errors import UserError, unknown_name
-from sb3_hpo.exploring import Exploring
+from sb3_hpo.exploring import RANDOM_FRACTION, Exploring
 from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
 from sb3_hpo.grid import DEFAULT_POINTS, Grid, grid_of, grid_of_everything
 from sb3_hpo.grid_sampler import GridSampler, is_exhausted
@@ -162,18 +163,28 @@ def _brute_force(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSam
     return _build("brute-force", make, context, kwargs)
 
 
+class _ExploringTPE:
+    """Makes Optuna's TPE, which leaves a share of the configurations to chance; it takes the options of both."""
+
+    def __init__(self, context: SamplingContext) -> None:
+        self._context = context
+        share = inspect.signature(Exploring).parameters["random_fraction"]
+        of_optuna = inspect.signature(optuna.samplers.TPESampler).parameters.values()
+        self.__signature__ = inspect.Signature([*of_optuna, share.replace(kind=inspect.Parameter.KEYWORD_ONLY)])
+
+    def __call__(self, random_fraction: float = RANDOM_FRACTION, **options: Any) -> BaseSampler:
+        default, n_startup_trials, seed = self._context.default, options["n_startup_trials"], options["seed"]
+        seeds = np.random.default_rng(seed).integers(2**31, size=2).tolist()
+        sampler: BaseSampler = optuna.samplers.TPESampler(**options)
+        explorer: BaseSampler = optuna.samplers.RandomSampler(seed=seeds[0])
+        if default is not None:
+            sampler = NearDefault(sampler, default, n_startup_trials, seed)
+            explorer = NearDefault(explorer, default, math.inf, seeds[0])
+        return Exploring(sampler, explorer, self._context.space, n_startup_trials, seeds[1], random_fraction)
+
+
 def _tpe(context: SamplingContext, kwargs: Mapping[str, Any]) -> BaseSampler:
-    exploring = {key: value for key, value in kwargs.items() if key == "random_fraction"}
-    kwargs = {key: value for key, value in kwargs.items() if key not in exploring}
-    sampler = _build("tpe", optuna.samplers.TPESampler, context, kwargs)
-    seeds = np.random.default_rng(context.seed).integers(2**31, size=2).tolist()
-    explorer: BaseSampler = optuna.samplers.RandomSampler(seed=seeds[0])
-    n_startup_trials = kwargs.get("n_startup_trials", context.n_startup_trials)
-    if context.default is not None:
-        sampler = NearDefault(sampler, context.default, n_startup_trials, context.seed)
-        explorer = NearDefault(explorer, context.default, math.inf, seeds[0])
-    explored = functools.partial(Exploring, sampler, explorer, context.space, n_startup_trials, seeds[1])
-    return NewParams(build(_KIND, "tpe", explored, exploring, preset={}), context.space, context.seed)
+    return NewParams(_build("tpe", _ExploringTPE(context), context, kwargs), context.space, context.seed)
 
 
 # TPE is multivariate and with constant liar by default since Optuna 5.
