@@ -79,3 +79,11 @@ def test_it_draws_the_same_again_from_the_same_seed() -> None:
         return [trial.params for trial in study.trials]
 
     assert params(1) == params(1) != params(2)
+
+
+def test_it_draws_anew_after_it_was_seeded_anew() -> None:
+    explorer = RandomSampler(seed=1)
+    sampler = Exploring(Stubborn(), explorer, SQUARE, 0, 0)
+    before = explorer._rng.rng.get_state()[1].tolist()
+    sampler.reseed_rng()
+    assert explorer._rng.rng.get_state()[1].tolist() != before

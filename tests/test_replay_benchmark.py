@@ -129,6 +129,14 @@ def test_a_tuning_begins_with_the_configuration_that_is_known(table, policy: str
     assert (abs(worse - 0.75) < 0.15) == (policy != "default")
 
 
+def test_stock_samples_by_optunas_tpe_alone(table) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    tuning = TableTuning(table, POLICIES["stock"], 60, np.random.default_rng(3))
+    assert type(tuning._study.sampler) is optuna.samplers.TPESampler
+
+
 def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> None:
     from policies import POLICIES
     from table_tuning import TableTuning

@@ -475,6 +475,13 @@ def test_what_the_default_has_on_fresh_seeds_counts_where_no_trial_of_it_was_com
     assert (result.seeds, named(result.winner), result.verdict) == ([], winner, None)
 
 
+@pytest.mark.parametrize(("score", "winner"), [(0.4, 0), (0.6, 1)])
+def test_where_both_have_a_score_of_the_search_like_is_compared_with_like(storage, table, score, winner) -> None:
+    table({0: LOW, 1: HIGH}, interrupted_after=1)
+    result = run(storage, [candidate(0, is_default=True, score=0.5), candidate(1, score=score)])
+    assert (result.seeds, named(result.winner)) == ([], winner)
+
+
 @pytest.mark.parametrize(("n_seeds", "winner"), [(1, 0), (2, 1), (3, 1)])
 def test_too_few_seeds_for_a_verdict_may_be_enough_for_a_choice(storage, table, n_seeds: int, winner: int) -> None:
     table({0: LOW, 1: HIGH})
