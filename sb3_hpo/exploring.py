@@ -21,9 +21,9 @@ RANDOM_FRACTION = 0.25
 """Share of the configurations that are drawn without learning.
 
 BOHB draws a third at random (Falkner et al. 2018, https://arxiv.org/abs/1807.01774, section 3.2). On tables of learning
-curves a quarter makes no difference, and a half a small one for the worse (``benchmarks/README.md``). They have four to
-ten parameters. Of fourteen, in a study of DQN on CartPole, TPE drew 39 of its last 46 configurations from a corner that
-two of the first trials that were trained to their end had in common.
+curves neither a quarter nor a half makes a difference (``benchmarks/README.md``). They have four to ten parameters. Of
+fourteen, in a study of DQN on CartPole, TPE drew 39 of its last 46 configurations from a corner that two of the first
+trials that were trained to their end had in common.
 """
 
 
