@@ -204,6 +204,7 @@ LAYERS = [
     "__init__",
     "plugin.arguments",
     "plugin.ars",
+    "plugin.devices",
     "plugin.task",
     "plugin.workforces",
     "plugin.preparation",

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 import optuna
-import torch
 
 from sb3_hpo.commands import Command
 from sb3_hpo.crew import WorkerPlan
 from sb3_hpo.errors import UserError
+from sb3_hpo.plugin.devices import default_threads
 from sb3_hpo.plugin.rebuild import rebuild_task
 from sb3_hpo.storage import open_storage, study_names
 from sb3_hpo.study_callbacks import check_allowed, load_callbacks
@@ -91,8 +91,7 @@ class Joining:
     def _threads_each(self, description: StudyDescription, n_jobs: int) -> int | None:
         if self.n_threads is not None:
             return max(1, self.n_threads // n_jobs)
-        device = description.arguments["device"]
-        return 1 if torch.device("cpu" if device == "auto" else device).type == "cpu" else None
+        return default_threads(description.arguments["device"])
 
 
 def open_when_there(location: str, deadline: Deadline, tell: Callable[[str], None]) -> HeartbeatStorage:

@@ -21,6 +21,7 @@ from sb3_hpo.evaluation import uses_masks
 from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin import ars
+from sb3_hpo.plugin.devices import training_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -165,7 +166,7 @@ class ZooTraining:
             with _quiet():
                 kwargs = self._experiment._preprocess_action_noise(copy.deepcopy(self._model_kwargs), {}, env)
             return ALGOS[self._experiment.algo](
-                env=env, seed=seed, verbose=0, device=self._experiment.device, tensorboard_log=None, **kwargs
+                env=env, seed=seed, verbose=0, device=self._device(env), tensorboard_log=None, **kwargs
             )
         except BaseException:
             env.close()
@@ -181,7 +182,7 @@ class ZooTraining:
             return None
         env = self._create_envs(seed, self._n_envs, eval_env=False)
         try:
-            return load_model(ALGOS[self._experiment.algo], folder, env, seed, self._experiment.device)
+            return load_model(ALGOS[self._experiment.algo], folder, env, seed, self._device(env))
         except BaseException:
             env.close()
             raise
@@ -204,6 +205,9 @@ class ZooTraining:
         n_workers = self._experiment.n_envs
         make_env = functools.partial(self._create_envs, model.seed or 0, 1, eval_env=False)
         return AsyncEval([make_env] * n_workers, model.policy) if n_workers > 1 else None
+
+    def _device(self, env: VecEnv) -> str:
+        return training_device(str(self._experiment.device), self._model_kwargs, env.observation_space)
 
     def _create_envs(self, seed: int, n_envs: int, *, eval_env: bool) -> VecEnv:
         experiment = copy.copy(self._experiment)

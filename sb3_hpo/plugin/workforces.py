@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
-import torch
 
 from sb3_hpo.cluster_crew import ClusterCrew, check_reachable
 from sb3_hpo.clusters.addresses import ClusterAddress
 from sb3_hpo.clusters.opening import open_cluster
 from sb3_hpo.crew import ProcessCrew, WorkerPlan
 from sb3_hpo.errors import UserError
+from sb3_hpo.plugin.devices import default_threads, is_on_gpu
 from sb3_hpo.processes import usable_cores
 from sb3_hpo.retries import reap
 from sb3_hpo.storage import absolute_location, is_in_memory
@@ -49,7 +49,7 @@ def prepare_crew(
     :raises UserError: if a cluster does not answer or offers nothing
     """
     if settings.cluster is not None:
-        cluster = open_cluster(ClusterAddress.parse(settings.cluster), needs_gpu=_is_on_gpu(experiment))
+        cluster = open_cluster(ClusterAddress.parse(settings.cluster), needs_gpu=is_on_gpu(str(experiment.device)))
         return functools.partial(_cluster_crew, experiment, settings, location, storage, display, cluster)
     n_jobs = _n_processes(settings, location)
     if n_jobs == 1:
@@ -157,9 +157,4 @@ def n_threads(experiment: ExperimentManager, n_jobs: int) -> int | None:
     asked: int = experiment.args.num_threads
     if asked > 0:
         return max(1, asked // max(1, n_jobs))
-    # Networks of this size run slower on more threads than one.
-    return None if _is_on_gpu(experiment) else 1
-
-
-def _is_on_gpu(experiment: ExperimentManager) -> bool:
-    return torch.device(experiment.device if experiment.device != "auto" else "cpu").type != "cpu"
+    return default_threads(str(experiment.device))
