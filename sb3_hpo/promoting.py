@@ -33,7 +33,8 @@ class Promoting:
     """Enqueues what the next trial is to be.
 
     Towards the end of the budget, in trials or in time, the paused trials that came furthest are trained to their end,
-    so that there are finalists for the validation.
+    so that there are finalists for the validation. Where trials are what is left, it is first waited for those that run
+    and will pause: they may be the best.
 
     :param study: the study, whose pruner says where the rungs are
     :param settings: finalists wanted, and the budget
@@ -52,7 +53,7 @@ class Promoting:
         :param trials: all trials of the study
         :param is_closing: whether the time that is left is needed to train finalists to the end
         :param is_exhausted: whether the sampler has nothing new
-        :return: whether there is a next trial
+        :return: whether there is a next trial; where there is none, what others run may bring one
         """
         if any(trial.state == TrialState.WAITING for trial in trials):
             return True
@@ -60,6 +61,8 @@ class Promoting:
             return not is_exhausted
         n_missing = self._n_missing(trials, self._rungs)
         if n_missing > 0 and (is_closing or self._budget.n_left(trials) <= n_missing):
+            if not is_closing and _will_pause(trials, self._rungs):
+                return False
             return self._train_to_the_end(trials, self._rungs, is_exhausted=is_exhausted)
         paused = next_promotion(trials, self._rungs)
         if paused is not None:
@@ -93,6 +96,11 @@ class Promoting:
             )
         ]
         return self._n_finals - len(finals)
+
+
+def _will_pause(trials: Sequence[FrozenTrial], rungs: Rungs) -> bool:
+    """Whether a trial runs that is trained to a rung and no further for now."""
+    return any(trial.state == TrialState.RUNNING and rung_of(trial) < rungs.last for trial in trials)
 
 
 def n_finals(settings: TuningSettings) -> int:

@@ -56,6 +56,33 @@ def test_a_number_of_trials_ends_with_finalists_that_were_trained_to_the_end(n_t
     assert max(trial.value for trial in complete) == best
 
 
+def test_what_is_trained_to_the_end_is_chosen_once_others_have_paused() -> None:
+    search = Search(n_trials=8, n_finalists=1)
+    search.run(6)
+    of_another_worker = search.study.ask()
+    of_another_worker.set_user_attr(COMMAND, "c")
+    of_another_worker.set_user_attr(RUNG, 1)
+    best = of_another_worker.suggest_float("x", 0.0, 1.0) + 1.0
+    trials = search.study.get_trials(deepcopy=False)
+    assert not search.promoting.prepare(trials, is_closing=False)
+    assert len(search.study.trials) == 7
+
+    of_another_worker.report(best, RUNGS.steps[1])
+    assert of_another_worker.should_prune()
+    search.study.tell(of_another_worker, state=TrialState.PRUNED)
+    last = search.run()
+    assert last.user_attrs[CONTINUES] == of_another_worker.number
+    assert last.state == TrialState.COMPLETE
+
+
+def test_when_time_is_short_nothing_is_waited_for() -> None:
+    search = Search(n_trials=8, timeout=60.0, n_finalists=1)
+    search.run(6)
+    search.study.ask().set_user_attr(COMMAND, "c")
+    assert search.promoting.prepare(search.study.get_trials(deepcopy=False), is_closing=True)
+    assert search.study.trials[-1].user_attrs[RUNG] == RUNGS.last
+
+
 def test_only_the_best_go_on() -> None:
     search = Search(timeout=60.0)
     search.run(40)
