@@ -120,7 +120,10 @@ class Judging:
         seconds, left = _seconds_each(study, candidates), deadline.seconds_left
         n_workers = 1 if self._workforce is None else max(1, self._workforce.n_workers)
         # A training that has no time to end counts for nothing.
-        return asked if seconds is None or left is None else asked.within(n_workers * int(left / seconds))
+        if seconds is None or left is None:
+            return asked
+        in_a_tie = n_finalists > 1 and len({finalist.score for finalist in candidates[1:]}) == 1
+        return asked.within(n_workers * int(left / seconds), in_a_tie=in_a_tie)
 
 
 def publish(result: TuningResult, folder: Path, display: Display) -> None:

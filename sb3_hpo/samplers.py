@@ -26,6 +26,7 @@ from optuna.samplers import BaseSampler
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.exploring import RANDOM_FRACTION, Exploring
 from sb3_hpo.factories import build, check_keywords, keywords_of, load_factory, names_in
+from sb3_hpo.falling_rate import FallingRate, schedules_of_rate
 from sb3_hpo.grid import DEFAULT_POINTS, Grid, grid_of, grid_of_everything
 from sb3_hpo.grid_sampler import GridSampler, is_exhausted
 from sb3_hpo.near_default import NearDefault
@@ -174,10 +175,14 @@ class _ExploringTPE:
 
     def __call__(self, random_fraction: float = RANDOM_FRACTION, **options: Any) -> BaseSampler:
         default, n_startup_trials, seed = self._context.default, options["n_startup_trials"], options["seed"]
-        seeds = np.random.default_rng(seed).integers(2**31, size=2).tolist()
+        seeds = np.random.default_rng(seed).integers(2**31, size=4).tolist()
         sampler: BaseSampler = optuna.samplers.TPESampler(**options)
         explorer: BaseSampler = optuna.samplers.RandomSampler(seed=seeds[0])
+        if schedules := schedules_of_rate(self._context.space):
+            sampler = FallingRate(sampler, schedules, seeds[2])
+            explorer = FallingRate(explorer, schedules, seeds[3])
         if default is not None:
+            default = {name: value for name, value in default.items() if name not in schedules}
             sampler = NearDefault(sampler, default, n_startup_trials, seed)
             explorer = NearDefault(explorer, default, math.inf, seeds[0])
         return Exploring(sampler, explorer, self._context.space, n_startup_trials, seeds[1], random_fraction)

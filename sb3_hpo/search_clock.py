@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from sb3_hpo.ceiling import Ceiling
 from sb3_hpo.comparison import MIN_SEEDS_FOR_MEANS
 from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE
 from sb3_hpo.promoting import n_finals
@@ -23,6 +24,9 @@ MAX_VALIDATION_SHARE = 0.5
 MAX_CHOOSING_SHARE = 0.1
 """Largest share of it that is kept back to choose among the finalists: more of it is better spent on the search."""
 
+MAX_CHOOSING_SHARE_AT_CEILING = 0.35
+"""The same once the search has come to a ceiling; by so much more validation as a whole may then take more, too."""
+
 MAX_CLOSING_SHARE = 0.25
 """Largest share of it that is kept back to train finalists to the end, where trials pause."""
 
@@ -32,7 +36,7 @@ class SearchClock:
 
     Validation trains the finalists on selection seeds, then the best of them and the default on validation seeds;
     what that takes is estimated by what the default and the best trial so far took. It gets that much time, but no more
-    than :data:`MAX_VALIDATION_SHARE` of it.
+    than :data:`MAX_VALIDATION_SHARE` of it; somewhat more once the scores tell nothing more (:class:`Ceiling`).
 
     Before that, where trials pause, finalists are trained to the end.
 
@@ -45,13 +49,14 @@ class SearchClock:
         self._n_choosing = settings.n_validation_trainings - 2 * self._n_seeds
         self._n_finalists = settings.n_finalists
         self._n_workers = max(1, n_workers)
-        self._longest_reserve = MAX_VALIDATION_SHARE * (deadline.seconds_left or 0.0)
-        self._longest_choosing = MAX_CHOOSING_SHARE * (deadline.seconds_left or 0.0)
+        self._seconds_in_all = deadline.seconds_left or 0.0
+        self._longest_reserve = MAX_VALIDATION_SHARE * self._seconds_in_all
         self._reserve = self._longest_reserve if settings.n_validation_trainings else 0.0
         self._n_rounds = math.ceil(n_finals(settings) / self._n_workers)
-        self._longest_closing = MAX_CLOSING_SHARE * (deadline.seconds_left or 0.0)
+        self._longest_closing = MAX_CLOSING_SHARE * self._seconds_in_all
         self._closing = self._longest_closing
         self._seconds = TrainingSeconds()
+        self._ceiling = Ceiling(self._n_finalists)
 
     @property
     def validation_time(self) -> ValidationTime | None:
@@ -90,15 +95,18 @@ class SearchClock:
 
     def learn_from(self, trial: FrozenTrial) -> None:
         """Set aside as much time as validation takes if the best trial so far is the one that wins."""
+        self._ceiling.learn_from(trial)
         self._seconds.learn_from(trial)
         default, best = self._seconds.of_default, self._seconds.of_best
         if default is None or best is None:
             return
         seconds = best / self._n_workers
-        choosing = min(self._longest_choosing, self._n_choosing * seconds)
+        share = MAX_CHOOSING_SHARE_AT_CEILING if self._ceiling.is_reached else MAX_CHOOSING_SHARE
+        choosing = min(share * self._seconds_in_all, self._n_choosing * seconds)
         if self._n_finalists:
             # A seed that not all finalists are trained on chooses nothing.
             choosing -= choosing % (self._n_finalists * seconds)
         judging = self._n_seeds * (best + default) / self._n_workers
-        self._reserve = min(self._longest_reserve, choosing + judging)
+        longest = self._longest_reserve + (share - MAX_CHOOSING_SHARE) * self._seconds_in_all
+        self._reserve = min(longest, choosing + judging)
         self._closing = min(self._longest_closing, self._n_rounds * best)

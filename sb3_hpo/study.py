@@ -14,6 +14,7 @@ import optuna
 
 from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError
+from sb3_hpo.falling_rate import with_falling_rate
 from sb3_hpo.promotion import FIRST_RUNG, FIRST_RUNG_AFTER_WARM_UP
 from sb3_hpo.pruners import PruningScale, compares_seeds, create_pruner
 from sb3_hpo.samplers import SamplingContext, create_sampler
@@ -22,7 +23,7 @@ from sb3_hpo.seeds import sampler_seed
 from sb3_hpo.settings import EXHAUSTIVE_SAMPLERS
 from sb3_hpo.study_description import DESCRIPTION, StudyDescription, describe, read_description
 from sb3_hpo.transforms import OutsideSpaceError
-from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, SB3_DEFAULTS
+from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, FALLING_DEFAULT, ORIGIN, SB3_DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,10 +67,10 @@ def open_study(
     """Create a study, or go on with an existing one.
 
     The first trial of a new one is the task's own configuration, the second one what SB3 does where nothing is
-    configured, as far as the budget has trials.
+    configured, and the third one the first with a learning rate that falls, as far as the budget has trials.
 
     :param first_trials: what comes next, unless the study has it
-    :param begins_with_known: False to leave these first two out
+    :param begins_with_known: False to leave these out
     :raises UserError: if a study of that name exists but is about something else, or if sampler or pruner cannot work
     """
     wanted = describe(task, space, settings)
@@ -150,6 +151,10 @@ def _known_configurations(task: Task, space: SearchSpace, settings: TuningSettin
         return  # They try what they were told to.
     with contextlib.suppress(OutsideSpaceError):
         yield FirstTrial(space.to_params({}), SB3_DEFAULTS)
+    with contextlib.suppress(OutsideSpaceError):
+        falling = with_falling_rate(space.to_params(task.configuration), space)
+        if falling is not None:
+            yield FirstTrial(falling, FALLING_DEFAULT)
 
 
 def _enqueue(study: optuna.Study, first_trials: Iterable[FirstTrial]) -> None:

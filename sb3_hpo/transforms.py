@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Plain: TypeAlias = bool | int | float | str | None
 """What Optuna samples and stores."""
 
+CONSTANT, LINEAR = "constant", "linear"
+"""What :class:`Schedule` is sampled from."""
 LINEAR_PREFIX = "lin_"
 """How the zoo's YAML writes a schedule that falls linearly to zero: ``lin_0.001`` (rl_zoo3, ``exp_manager.py``)."""
 
@@ -227,11 +229,11 @@ class Schedule:
     def forward(self, value: Plain, hyperparams: Mapping[str, Any]) -> object:
         """The argument, as a linear schedule where asked."""
         initial = hyperparams[self.argument]
-        return f"{LINEAR_PREFIX}{initial!r}" if value == "linear" else initial
+        return f"{LINEAR_PREFIX}{initial!r}" if value == LINEAR else initial
 
     def backward(self, argument: object, hyperparams: Mapping[str, Any]) -> str:
         """Which schedule the argument is written in."""
-        return "linear" if isinstance(argument, str) and argument.startswith(LINEAR_PREFIX) else "constant"
+        return LINEAR if isinstance(argument, str) and argument.startswith(LINEAR_PREFIX) else CONSTANT
 
 
 def _number(value: object) -> float:

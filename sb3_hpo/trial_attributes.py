@@ -65,6 +65,9 @@ DEFAULT_CONFIGURATION = "default configuration"
 SB3_DEFAULTS = "SB3's defaults"
 """The :data:`ORIGIN` of what SB3 does where nothing is configured."""
 
+FALLING_DEFAULT = "default configuration with a falling learning rate"
+"""The :data:`ORIGIN` of the configuration that is tuned from, but for its constant learning rate."""
+
 COMMAND = "command"
 """Key of the command whose budget a trial counts towards."""
 

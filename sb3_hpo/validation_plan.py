@@ -8,6 +8,8 @@ from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 
 JUDGING_SHARE = 0.7
 """Share of the trainings that compare the chosen finalist with the default where there are too few for all."""
+JUDGING_SHARE_IN_A_TIE = 0.5
+"""The same where the search has told the finalists not apart, which leaves it to the selection seeds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +30,18 @@ class ValidationPlan:
         """Trainings that it takes, fewer if finalists are eliminated on the way."""
         return self.n_finalists * self.n_selection_seeds + (1 + min(1, self.n_finalists)) * self.n_seeds
 
-    def within(self, n_trainings: int) -> ValidationPlan:
+    def within(self, n_trainings: int, *, in_a_tie: bool = False) -> ValidationPlan:
         """The plan cut down to a number of trainings.
 
         The comparison with the default comes first, with the seeds that a verdict needs; what is left chooses among
         the finalists, or among the first of them. With less than that it is the plan that comes nearest to a verdict.
+
+        :param in_a_tie: whether all finalists had the same score in the search
         """
         if self.n_trainings <= n_trainings or not self.n_finalists:
             return self
-        n_seeds = min(self.n_seeds, max(MIN_SEEDS_FOR_A_VERDICT, int(JUDGING_SHARE * n_trainings) // 2))
+        share = JUDGING_SHARE_IN_A_TIE if in_a_tie else JUDGING_SHARE
+        n_seeds = min(self.n_seeds, max(MIN_SEEDS_FOR_A_VERDICT, int(share * n_trainings) // 2))
         left = max(0, n_trainings - 2 * n_seeds)
         n_selection_seeds = min(self.n_selection_seeds, left // self.n_finalists)
         if n_selection_seeds == 0 and self.n_selection_seeds and left > 1:

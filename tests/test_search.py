@@ -230,6 +230,27 @@ def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTri
     assert not clock.is_over
 
 
+@pytest.mark.parametrize(
+    ("options", "seconds", "search_seconds", "at_ceiling"),
+    [
+        ({}, 1.0, 70, 65),
+        # 35 seconds to choose are for two seeds of three finalists, 80 to judge, 75 in all.
+        ({}, 4.0, 50, 25),
+        ({"n_validation_seeds": 4}, 1.0, 86, 86),
+        ({"n_validation_seeds": 0}, 1.0, 100, 100),
+    ],
+)
+def test_what_the_scores_do_not_tell_apart_is_left_to_validation(
+    options: dict, seconds: float, search_seconds: float, at_ceiling: float
+) -> None:
+    clock = SearchClock(TuningSettings(**options), Deadline(100.0))
+    for x, expected in ((1.0, search_seconds), (2.0, search_seconds), (3.0, at_ceiling)):
+        trial = complete(seconds)
+        trial.params, trial.intermediate_values = {"x": x}, {1: 0.5}
+        clock.learn_from(trial)
+        assert clock.seconds_left == pytest.approx(expected, abs=1.0)
+
+
 def test_search_without_a_limit_is_never_over() -> None:
     clock = SearchClock(TuningSettings(n_trials=1), Deadline(None))
     clock.learn_from(complete(1e9))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sb3_hpo.candidates import Candidate
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.display import Display
 from sb3_hpo.interruption import Deadline
@@ -36,16 +37,30 @@ def test_a_plan_is_cut_down_so_that_a_verdict_is_reached(n_trainings, expected):
     assert FULL.within(n_trainings) == expected
 
 
+@pytest.mark.parametrize(
+    ("n_trainings", "expected"),
+    [
+        (35, FULL),
+        (30, ValidationPlan(3, 5, 7)),
+        (22, ValidationPlan(3, 4, 5)),
+        (12, ValidationPlan(3, 1, 4)),
+        (9, ValidationPlan(1, 0, 4)),
+    ],
+)
+def test_finalists_that_the_search_has_not_told_apart_get_more_of_it(n_trainings, expected):
+    assert FULL.within(n_trainings, in_a_tie=True) == expected
+
+
 def test_the_default_alone_is_left_as_it_is():
     alone = ValidationPlan(0, 0, 10)
     assert alone.n_trainings == 10
     assert alone.within(3) == alone
 
 
-@given(st.integers(1, 8), st.integers(0, 10), st.integers(1, 30), st.integers(0, 400))
-def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selection, n_seeds, n_trainings):
+@given(st.integers(1, 8), st.integers(0, 10), st.integers(1, 30), st.integers(0, 400), st.booleans())
+def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selection, n_seeds, n_trainings, in_a_tie):
     plan = ValidationPlan(n_finalists, n_selection, n_seeds)
-    cut = plan.within(n_trainings)
+    cut = plan.within(n_trainings, in_a_tie=in_a_tie)
     assert cut.n_finalists <= plan.n_finalists
     assert cut.n_selection_seeds <= plan.n_selection_seeds
     assert cut.n_seeds <= plan.n_seeds
@@ -54,11 +69,19 @@ def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selectio
 
 
 @pytest.mark.parametrize(
-    ("seconds", "expected"), [(590.0, ValidationPlan(2, 1, 4)), (610.0, ValidationPlan(3, 1, 4)), (1e6, FULL)]
+    ("scores", "seconds", "expected"),
+    [
+        ((3.0, 2.0, 2.0), 590.0, ValidationPlan(2, 1, 4)),
+        ((3.0, 2.0, 2.0), 610.0, ValidationPlan(3, 1, 4)),
+        ((3.0, 2.0, 2.0), 1110.0, ValidationPlan(3, 2, 7)),
+        ((3.0, 3.0, 3.0), 1110.0, ValidationPlan(3, 4, 5)),
+        ((3.0, 2.0, 2.0), 1e6, FULL),
+    ],
 )
-def test_what_cannot_end_in_time_is_not_planned(monkeypatch, task, seconds, expected):
+def test_what_cannot_end_in_time_is_not_planned(monkeypatch, task, scores, seconds, expected):
     """Two workers have time for five rounds of 100 s in 590 s, so for ten trainings, not for eleven."""
     monkeypatch.setattr("sb3_hpo.judging._seconds_each", lambda study, candidates: 100.0)
     storage = optuna.storages.InMemoryStorage()
     judging = Judging(task, TuningSettings(), storage, Display(), SimpleNamespace(n_workers=2))
-    assert judging._plan(optuna.create_study(), [None] * 4, Deadline(seconds)) == expected
+    candidates = [Candidate(None, None, {}, is_default=True), *(Candidate(1, s, {}, is_default=False) for s in scores)]
+    assert judging._plan(optuna.create_study(), candidates, Deadline(seconds)) == expected

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from sb3_hpo.features import BOX_ACTIONS, MLP_POLICY
 from sb3_hpo.parameter import Parameter
-from sb3_hpo.transforms import Named, NetArch, OneMinus, PowerOfTwo, Schedule
+from sb3_hpo.transforms import CONSTANT, LINEAR, Named, NetArch, OneMinus, PowerOfTwo, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def schedule(name: str, argument: str, default: float) -> Parameter:
     """
     return Parameter(
         name,
-        CategoricalDistribution(["constant", "linear"]),
+        CategoricalDistribution([CONSTANT, LINEAR]),
         argument=argument,
         default=default,
         transform=Schedule(argument),

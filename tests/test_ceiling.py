@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from sb3_hpo.ceiling import Ceiling
+from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN
+
+
+def complete(value: float, x: float, *reports: float, **user_attrs: str) -> FrozenTrial:
+    return optuna.create_trial(
+        value=value,
+        params={"x": x},
+        distributions={"x": FloatDistribution(0.0, 100.0)},
+        intermediate_values=dict(enumerate(reports)),
+        user_attrs=user_attrs,
+    )
+
+
+def paused(report: float) -> FrozenTrial:
+    return optuna.create_trial(state=TrialState.PRUNED, intermediate_values={1: report})
+
+
+def failed() -> FrozenTrial:
+    return optuna.create_trial(state=TrialState.FAIL)
+
+
+THREE = [complete(500.0, 1.0), complete(500.0, 2.0), complete(500.0, 3.0)]
+
+
+def is_reached(*trials: FrozenTrial, n_finalists: int = 3) -> bool:
+    ceiling = Ceiling(n_finalists)
+    for trial in trials:
+        ceiling.learn_from(trial)
+    return ceiling.is_reached
+
+
+@pytest.mark.parametrize("worse", [complete(9.0, 4.0), paused(9.0), complete(9.0, 4.0, 9.0)])
+def test_it_is_reached_where_as_many_as_there_are_finalists_share_the_best_score(worse: FrozenTrial) -> None:
+    assert is_reached(worse, *THREE)
+    assert is_reached(*THREE, worse)
+    assert not is_reached(*THREE[:2], worse)
+    assert is_reached(*THREE[:2], worse, n_finalists=2)
+    assert is_reached(*THREE[:2], worse, n_finalists=1)
+    assert not is_reached(*THREE[:1], worse, n_finalists=1)
+
+
+def test_where_no_trial_learned_anything_it_is_none() -> None:
+    assert not is_reached(*(complete(-200.0, x, -200.0, -200.0) for x in range(10)), paused(-200.0), failed())
+
+
+def test_a_better_score_shows_that_it_was_none() -> None:
+    assert not is_reached(paused(9.0), *THREE, complete(500.5, 4.0))
+
+
+def test_neither_the_default_nor_a_repetition_counts() -> None:
+    default = complete(500.0, 4.0, **{ORIGIN: DEFAULT_CONFIGURATION})
+    assert not is_reached(paused(9.0), *THREE[:2], default)
+    assert not is_reached(paused(9.0), *THREE[:2], THREE[0])
+
+
+def test_without_trials_it_is_not_reached() -> None:
+    assert not is_reached()
+    assert not is_reached(failed(), paused(1.0))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), unique=True))
+def test_returns_that_all_differ_have_none(values: list[float]) -> None:
+    assert not is_reached(paused(-1e7), *(complete(value, float(i)) for i, value in enumerate(values[:100])))
