@@ -66,12 +66,18 @@ def is_finite(values: Any) -> bool:
 
 
 def check_weights(model: BaseAlgorithm) -> None:
-    """Check that every parameter of a model's policy is finite.
+    """Check that every parameter of a model's policy is finite, and its square, too.
 
-    :raises FloatingPointError: if one is NaN or infinite
+    A network with larger ones gives NaN and infinity.
+
+    :raises FloatingPointError: if one is not
     """
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.policy.parameters()):
-        raise FloatingPointError(f"NaN or infinite weights at environment step {model.num_timesteps}")
+    for parameter in (parameter.detach() for parameter in model.policy.parameters()):
+        if not bool(torch.isfinite(parameter).all()):
+            raise FloatingPointError(f"NaN or infinite weights at environment step {model.num_timesteps}")
+        if not bool(torch.isfinite(parameter.square()).all()):
+            largest = float(parameter.abs().max())
+            raise FloatingPointError(f"weights as large as {largest:.0e} at environment step {model.num_timesteps}")
 
 
 def learn_finite(training: Training, model: BaseAlgorithm, callbacks: Sequence[BaseCallback]) -> None:

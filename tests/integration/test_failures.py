@@ -52,11 +52,16 @@ def test_a_trial_on_what_is_no_number_fails_and_never_wins(fault):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, at the squares of what the network gives
-def test_a_trial_whose_weights_explode_fails():
-    Path("mine.yml").write_text("parameters: {learning_rate: {value: 1.0e+30}}")
+@pytest.mark.parametrize(
+    ("learning_rate", "failure"),
+    [("3.0e+38", "NaN or infinite weights at environment step"), ("1.0e+30", "weights as large as ")],
+)
+def test_a_trial_whose_weights_explode_fails(learning_rate, failure):
+    # The first step of RMSprop is ten times the learning rate.
+    Path("mine.yml").write_text(f"parameters: {{learning_rate: {{value: {learning_rate}}}, use_rms_prop: true}}")
     options = ["--search-space", "mine.yml", "--max-consecutive-failures", "1", "--algo", "a2c"]
     assert run_command([*COMMON, *SHORT, *SEARCH_ONLY, *options, "--n-trials", "1"]) == 1
-    assert "FloatingPointError: NaN or infinite weights at environment step" in trials()[-1].user_attrs[FAILURE]
+    assert trials()[-1].user_attrs[FAILURE].startswith(f"FloatingPointError: {failure}")
 
 
 def test_the_search_goes_on_after_an_environment_that_raises():

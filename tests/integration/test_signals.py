@@ -47,9 +47,13 @@ def handed_back(scene: Scene, running: list[FrozenTrial]) -> list[FrozenTrial]:
     trials = scene.trials()
     assert not [trial.number for trial in trials if trial.state == TrialState.RUNNING]
     assert all(was_interrupted(trials[trial.number]) for trial in running)
+    were_running = {params_of(trial) for trial in running}
     waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
-    assert {params_of(trial) for trial in running} <= {params_of(trial) for trial in waiting}
-    return waiting
+    begun = [trial for trial in waiting if params_of(trial) in were_running]
+    assert {params_of(trial) for trial in begun} == were_running
+    # All else that waits are known configurations that nobody has come to.
+    assert all("origin" in trial.user_attrs for trial in waiting if trial not in begun)
+    return begun
 
 
 def ends_by(command: RunningCommand, number: signal.Signals) -> str:
