@@ -42,7 +42,7 @@ def choose_finalists(
     mean: it was there sooner, and did not fall back.
 
     The last of three or more places goes to the default with a learning rate that falls, if its score is no lower: it
-    is no find of this search, whose scores are high in part by luck, and mostly steadier than the default.
+    is no find of this search, whose scores are high in part by luck.
 
     :param trials: trials of one study; those that are not complete are passed over
     :param n_finalists: how many to choose; fewer where there are not as many
