@@ -3,8 +3,8 @@
 What a training ends with is what counts, and an agent that still learns at full rate may be good at one evaluation and
 lost at the next. Of that the search sees little: its trainings are mostly stopped long before the rate has fallen. So
 that a falling one may be steadier at the end is not left to be found out. One configuration of DQN solved CartPole on
-6 of 6 seeds with a rate that falls, on 4 of them with the constant one; for the zoo's default it made no difference on 12
-(``benchmarks/README.md``). Of what the zoo trains PPO, A2C, SAC and TQC with, a third has one that falls.
+6 of 6 seeds with a rate that falls, on 4 of them with the constant one; for the zoo's default it made no difference on
+12 (``benchmarks/README.md``). Of what the zoo trains PPO, A2C, SAC and TQC with, a third has one that falls.
 """
 
 from __future__ import annotations

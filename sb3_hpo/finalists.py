@@ -9,7 +9,6 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.falling_rate import with_falling_rate
 from sb3_hpo.gaussian_process import posterior_mean
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from sb3_hpo.search_space import SearchSpace
     from sb3_hpo.transforms import Plain
 
-_FEWEST_FOR_FALLING = 3
 _MIDDLE = 0.5
 """Where a parameter counts that a trial does not have."""
 
@@ -41,9 +39,6 @@ def choose_finalists(
     Where returns have a ceiling many scores are equal. Of equal scores the one comes first whose reports had the higher
     mean: it was there sooner, and did not fall back.
 
-    The last of three or more places goes to the default with a learning rate that falls, if its score is no lower: it
-    is no find of this search, whose scores are high in part by luck.
-
     :param trials: trials of one study; those that are not complete are passed over
     :param n_finalists: how many to choose; fewer where there are not as many
     :param default_params: params of the configuration that was tuned from, which needs no place
@@ -58,22 +53,7 @@ def choose_finalists(
     by_score = [i for i in _descending(scores, [_mean_report(trial) for trial in complete]) if i in eligible]
     by_expectation = [i for i in _descending(posterior_mean(points, scores)) if i in eligible]
     order = dict.fromkeys([*by_score[: math.ceil(n_finalists / 2)], *by_expectation])
-    chosen = list(order)[:n_finalists]
-    for falling in _falling_default(complete, eligible, space, default_params) - set(chosen):
-        if n_finalists >= _FEWEST_FOR_FALLING and scores[falling] >= scores[chosen[-1]]:
-            chosen[-1] = falling
-    return [complete[i] for i in chosen]
-
-
-def _falling_default(
-    trials: Sequence[FrozenTrial],
-    eligible: set[int],
-    space: SearchSpace,
-    default_params: Mapping[str, Plain] | None,
-) -> set[int]:
-    """Index of the trial of the default with a learning rate that falls, if there is one."""
-    params = None if default_params is None else with_falling_rate(default_params, space)
-    return {i for i in eligible if trials[i].params == params}
+    return [complete[i] for i in list(order)[:n_finalists]]
 
 
 def unit_point(params: Mapping[str, Plain], space: SearchSpace) -> FloatArray:

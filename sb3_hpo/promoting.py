@@ -16,7 +16,7 @@ from sb3_hpo.promotion import (
     rung_of,
     waiting_to_go_on,
 )
-from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, FALLING_DEFAULT, ORIGIN, is_affordable
+from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +34,7 @@ class Promoting:
 
     Towards the end of the budget, in trials or in time, the paused trials that came furthest are trained to their end,
     so that there are finalists for the validation. Where trials are what is left, it is first waited for those that run
-    and will pause: they may be the best. The default with a learning rate that falls goes on as soon as a trial is
-    complete.
+    and will pause: they may be the best.
 
     :param study: the study, whose pruner says where the rungs are
     :param settings: finalists wanted, and the budget
@@ -61,12 +60,9 @@ class Promoting:
         if self._rungs is None:
             return not is_exhausted
         n_missing = self._n_missing(trials, self._rungs)
-        is_due = n_missing > 0 and (is_closing or self._budget.n_left(trials) <= n_missing)
-        if is_due and not is_closing and _will_pause(trials, self._rungs):
-            return False
-        if self._train_falling_default(trials, self._rungs, is_due=is_due):
-            return True
-        if is_due:
+        if n_missing > 0 and (is_closing or self._budget.n_left(trials) <= n_missing):
+            if not is_closing and _will_pause(trials, self._rungs):
+                return False
             return self._train_to_the_end(trials, self._rungs, is_exhausted=is_exhausted)
         paused = next_promotion(trials, self._rungs)
         if paused is not None:
@@ -74,17 +70,6 @@ class Promoting:
             return True
         if is_exhausted:
             return n_missing > 0 and self._train_to_the_end(trials, self._rungs, is_exhausted=True)
-        return True
-
-    def _train_falling_default(self, trials: Sequence[FrozenTrial], rungs: Rungs, *, is_due: bool) -> bool:
-        """Have the default with a learning rate that falls go on to its end, once others have come there or are to.
-
-        Where it paused the rate has hardly fallen: what that brings is seen at the end only.
-        """
-        falling = _falling_default(trials)
-        if falling is None or not (is_due or any(trial.state == TrialState.COMPLETE for trial in trials)):
-            return False
-        go_on(self._study, falling, rungs.last)
         return True
 
     def _train_to_the_end(self, trials: Sequence[FrozenTrial], rungs: Rungs, *, is_exhausted: bool) -> bool:
@@ -111,14 +96,6 @@ class Promoting:
             )
         ]
         return self._n_finals - len(finals)
-
-
-def _falling_default(trials: Sequence[FrozenTrial]) -> FrozenTrial | None:
-    """The default with a learning rate that falls, where it has paused and nothing continues it."""
-    params = next((trial.params for trial in trials if trial.user_attrs.get(ORIGIN) == FALLING_DEFAULT), None)
-    if not params:
-        return None
-    return next((trial for trial in waiting_to_go_on(trials) if trial.params == params and is_affordable(trial)), None)
 
 
 def _will_pause(trials: Sequence[FrozenTrial], rungs: Rungs) -> bool:

@@ -5,8 +5,6 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sb3_hpo.finalists import choose_finalists, unit_point
-from sb3_hpo.search_space import SearchSpace
-from sb3_hpo.spaces.common import schedule
 from tests.tasks import SPACE
 
 
@@ -60,36 +58,6 @@ def test_only_complete_trials_each_once_and_not_the_default() -> None:
     assert numbers(choose_finalists(trials, SPACE, 5, trials[0].params)) == [4, 6]
     assert choose_finalists(trials[1:3], SPACE, 3) == []
     assert choose_finalists(trials[:1], SPACE, 3, trials[0].params) == []
-
-
-@pytest.mark.parametrize(
-    ("score", "n_finalists", "expected"),
-    [
-        (7.0, 3, [11, 10, 0]),
-        (6.0, 3, [11, 10, 0]),
-        # It did worse than the one in whose place it would be, or there is no place beside the best.
-        (5.9, 3, [11, 10, 6]),
-        (7.0, 2, [11, 9]),
-        # It has a place already.
-        (99.0, 3, [0, 11, 6]),
-    ],
-)
-def test_the_default_with_a_falling_rate_has_a_place(
-    monkeypatch: pytest.MonkeyPatch, score: float, n_finalists: int, expected: list[int]
-) -> None:
-    space = SearchSpace((*SPACE, schedule("lr_schedule", "learning_rate", 7e-4)))
-
-    def with_schedule(trial_: FrozenTrial, falls: str) -> FrozenTrial:
-        trial_.params = {**trial_.params, "lr_schedule": falls}
-        return trial_
-
-    trials = [with_schedule(trial(0, score), "linear")]
-    trials += [with_schedule(trial(i, float(i), learning_rate=10 ** (-1 - i / 10)), "constant") for i in range(1, 12)]
-    # What the Gaussian process expects most of: the trial of number 6, or 9.
-    expected_most = {3: 6, 2: 9}[n_finalists]
-    monkeypatch.setattr("sb3_hpo.finalists.posterior_mean", lambda x, y: 1.0 * (np.arange(len(y)) == expected_most))
-    default = {**trials[0].params, "lr_schedule": "constant"}
-    assert numbers(choose_finalists(trials, space, n_finalists, default)) == expected
 
 
 def test_default_takes_no_place() -> None:

@@ -12,7 +12,6 @@ from sb3_hpo.trial_attributes import (
     COMMAND,
     DEFAULT_CONFIGURATION,
     FAILURE,
-    FALLING_DEFAULT,
     ORIGIN,
     TrialInterruptedError,
 )
@@ -112,21 +111,6 @@ def test_the_default_is_no_finalist() -> None:
     final = search.run(is_closing=True)
     assert final.state == TrialState.COMPLETE
     assert final.params["x"] < 1.0
-
-
-@pytest.mark.parametrize("is_closing", [False, True])
-def test_the_default_with_a_falling_rate_goes_on_to_its_end_once_a_trial_is_complete(is_closing: bool) -> None:
-    search = Search(timeout=60.0, n_finalists=2)
-    for x, origin in ((1.0, DEFAULT_CONFIGURATION), (0.0, FALLING_DEFAULT)):
-        search.study.enqueue_trial({"x": x}, user_attrs={ORIGIN: origin})
-    search.run(3)
-    if not is_closing:
-        while search.run().state != TrialState.COMPLETE:
-            # It is the worst of all, and stays where it is.
-            assert len([trial for trial in search.study.trials if trial.params["x"] == 0.0]) == 1
-    final = search.run(is_closing=is_closing)
-    assert (final.params["x"], final.state, final.user_attrs[CONTINUES]) == (0.0, TrialState.COMPLETE, 1)
-    assert search.run(is_closing=is_closing).params["x"] != 0.0
 
 
 def test_nothing_is_enqueued_while_something_waits() -> None:
