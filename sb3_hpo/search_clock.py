@@ -88,6 +88,11 @@ class SearchClock:
         return left is not None and left <= self._reserve + self._closing
 
     @property
+    def is_at_ceiling(self) -> bool:
+        """Whether time is limited, and the scores leave it to the selection seeds to tell the finalists apart."""
+        return bool(self._seconds_in_all and self._n_choosing) and self._ceiling.is_reached
+
+    @property
     def seconds_left(self) -> float | None:
         """Seconds of search left; None without a limit."""
         left = self._deadline.seconds_left
@@ -101,7 +106,7 @@ class SearchClock:
         if default is None or best is None:
             return
         seconds = best / self._n_workers
-        share = MAX_CHOOSING_SHARE_AT_CEILING if self._ceiling.is_reached else MAX_CHOOSING_SHARE
+        share = MAX_CHOOSING_SHARE_AT_CEILING if self.is_at_ceiling else MAX_CHOOSING_SHARE
         choosing = min(share * self._seconds_in_all, self._n_choosing * seconds)
         if self._n_finalists:
             # A seed that not all finalists are trained on chooses nothing.

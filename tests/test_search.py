@@ -238,6 +238,8 @@ def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTri
         ({}, 4.0, 50, 25),
         ({"n_validation_seeds": 4}, 1.0, 86, 86),
         ({"n_validation_seeds": 0}, 1.0, 100, 100),
+        # There is nothing to choose among.
+        ({"n_finalists": 1}, 4.0, 50, 50),
     ],
 )
 def test_what_the_scores_do_not_tell_apart_is_left_to_validation(
@@ -249,6 +251,7 @@ def test_what_the_scores_do_not_tell_apart_is_left_to_validation(
         trial.params, trial.intermediate_values = {"x": x}, {1: 0.5}
         clock.learn_from(trial)
         assert clock.seconds_left == pytest.approx(expected, abs=1.0)
+    assert clock.is_at_ceiling == (options.get("n_validation_seeds") != 0 and options.get("n_finalists") != 1)
 
 
 def test_search_without_a_limit_is_never_over() -> None:
