@@ -79,6 +79,12 @@ def test_study_knows_what_a_training_may_cost(
     assert study.trials[-1].constraints == {}
 
 
+def test_a_hundredth_of_the_time_is_for_start_and_report(storage: BaseStorage, tmp_path: Path) -> None:
+    tune(storage, tmp_path, sampler="random", timeout=60_000.0, n_trials=1, n_validation_seeds=2)
+    study = optuna.load_study(study_name="s", storage=storage)
+    assert study.user_attrs[VALIDATION_TIME]["seconds"] == pytest.approx(0.5 * 59_400.0, abs=50.0)
+
+
 @pytest.mark.parametrize("budget", [{}, {"timeout": 60.0}])
 def test_large_grid_needs_a_number_of_trials_or_a_yes(storage: BaseStorage, tmp_path: Path, budget: dict) -> None:
     with pytest.raises(UserError) as caught:

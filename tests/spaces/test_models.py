@@ -19,6 +19,7 @@ from sb3_contrib import ARS
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from sb3_hpo.algorithms import algorithm_names, get_algorithm
+from sb3_hpo.checkpoints import save_model
 from sb3_hpo.configuration import from_zoo, merge
 from sb3_hpo.features import BOX_ACTIONS, HER, MLP_POLICY, N_STEP_RETURNS
 from sb3_hpo.objective import configuration_of
@@ -283,3 +284,26 @@ def test_n_step_returns_are_learned_from_as_sampled(algo: str, make_task: MakeTa
 def test_where_sb3_has_no_n_step_returns_they_are_not_sampled(change: Mapping[str, Any], make_task: MakeTask) -> None:
     task = make_task(Case("dqn", GOAL, change) if "policy" in change else Case("dqn", CARTPOLE, change))
     assert all("n_steps" not in configuration for configuration in sampled(task, 3))
+
+
+def test_models_are_made_and_restored_where_such_networks_train_fastest(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def training_device(device: str, model_kwargs: Mapping[str, object], observation_space: gym.Space[Any]) -> str:
+        asked.append((device, model_kwargs["policy"], observation_space.shape))
+        return "cpu"
+
+    monkeypatch.setattr("sb3_hpo.plugin.task.training_device", training_device)
+    task = make_task(next(case for case in CASES if (case.algo, case.env_id) == ("dqn", CARTPOLE)))
+    task._experiment.device = "auto"
+    training = task.prepare(next(sampled(task, 1)))
+    model = training.create_model(seed=0)
+    save_model(model, tmp_path)
+    restored = training.restore(tmp_path, seed=0)
+    assert restored is not None
+    for made in (model, restored):
+        assert made.env is not None
+        made.env.close()
+    assert asked == [("auto", "MlpPolicy", (4,))] * 2
