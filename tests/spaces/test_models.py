@@ -299,7 +299,9 @@ def test_models_are_made_and_restored_where_such_networks_train_fastest(
     task = make_task(next(case for case in CASES if (case.algo, case.env_id) == ("dqn", CARTPOLE)))
     task._experiment.device = "auto"
     training = task.prepare(next(sampled(task, 1)))
+    asked.clear()
     model = training.create_model(seed=0)
+    assert len(asked) == 1
     save_model(model, tmp_path)
     restored = training.restore(tmp_path, seed=0)
     assert restored is not None
