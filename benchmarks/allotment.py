@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sb3_hpo.elimination import level
+from sb3_hpo.scores import iqm, mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+def level(scores: Sequence[float]) -> tuple[float, float]:
+    """What finalists are ranked by: the interquartile mean; in a tie the mean."""
+    return float(iqm(scores)), float(mean(scores))
 
 
 def next_in_line(scores: Mapping[str, Sequence[float]]) -> list[str]:

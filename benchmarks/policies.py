@@ -16,7 +16,7 @@ class Policy:
     :param checkpoints_from: share of a training from which on a paused one can go on; below, it begins anew
     :param share: share of the budget kept for the choice of the winner; None for what its trainings take, no more than
         the project keeps
-    :param chooses: ``best`` for the best score of the search, ``eliminate`` for the project's finalists on selection
+    :param chooses: ``best`` for the best score of the search, ``select`` for the project's finalists on selection
         seeds, ``allot`` for finalists that get further seeds one by one, where they decide most
     :param known: which configuration is tuned from, by the share of those that are worse: it is the first trial; None
         for none. Each tuning draws it within 0.05 of that
@@ -27,7 +27,7 @@ class Policy:
     settings: TuningSettings
     checkpoints_from: float = 0.0
     share: float | None = None
-    chooses: str = "eliminate"
+    chooses: str = "select"
     known: float | None = None
     begins_around_known: bool = True
     has_random_seeds: bool = False
@@ -90,7 +90,7 @@ POLICIES: dict[str, Policy] = {
     "promote-share-20": _promoting(share=0.2),
     "promote-share-50": _promoting(share=0.5),
     "promote-finalists-2": _promoting({"n_finalists": 2}),
-    "promote-finalists-4": _promoting({"n_finalists": 4}),
+    "promote-finalists-3": _promoting({"n_finalists": 3}),
     "promote-first-10": _promoting({"pruner_kwargs": {"first_rung": 0.1}}),
     "promote-first-20": _promoting({"pruner_kwargs": {"first_rung": 0.2}}),
     "promote-thirds": _promoting({"pruner_kwargs": {"reduction_factor": 3}}),

@@ -3,7 +3,7 @@
 ``python benchmarks/replay.py TABLE.npz --policy default --budget 1000 --repetitions 200 --seed 0 --json`` tunes 200
 times, each time within 1,000 evaluations of the table, and prints how far the configuration that won is from the best
 one. What a table is says :mod:`sb3_hpo.tables.curve_table`; the policies are in :mod:`policies`. Objective, scores,
-samplers, pruners, finalists and elimination are the project's own.
+samplers, pruners, finalists and the choice among them are the project's own.
 
 The budget is all that is spent until the winner is chosen, in evaluations of the table. The comparison of the winner
 with the configuration that was tuned from is not in it: that chooses nothing, and a table has no such configuration.

@@ -6,12 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import optuna
-from allotment import next_in_line
+from allotment import level, next_in_line
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.candidates import Candidate, choose_candidates
-from sb3_hpo.elimination import level
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.objective import Objective
 from sb3_hpo.promoting import n_finals
@@ -23,6 +22,7 @@ from sb3_hpo.tables.purse_clock import PurseClock
 from sb3_hpo.tables.table_study import table_pruner, table_sampler
 from sb3_hpo.tables.table_task import TableTask
 from sb3_hpo.validation import seeds_of_the_search
+from sb3_hpo.validation_plan import N_AHEAD
 from sb3_hpo.validation_trainings import Trainings, open_validation_study
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ class TableTuning:
             return 0
         if policy.share is not None:
             return round(policy.share * budget)
-        # A seed that not all finalists are trained on chooses nothing.
-        for_a_seed = policy.settings.n_finalists * self._table.n_evaluations
-        return for_a_seed * min(len(self._selection_seeds()), int(MAX_CHOOSING_SHARE * budget) // for_a_seed)
+        for_two = N_AHEAD * self._table.n_evaluations
+        most = policy.settings.n_selection_trainings // N_AHEAD
+        return for_two * min(most, int(MAX_CHOOSING_SHARE * budget) // for_two)
 
     def _selection_seeds(self) -> list[int]:
         settings = self._policy.settings
@@ -141,7 +141,7 @@ class TableTuning:
     def _choose(self) -> int:
         if self._policy.chooses == "best":
             return self._best()
-        finalists = self._allot() if self._policy.chooses == "allot" else self._eliminate()
+        finalists = self._allot() if self._policy.chooses == "allot" else self._select()
         return self._table.index(finalists[0].configuration) if finalists else self._best()
 
     def _best(self) -> int:
@@ -162,12 +162,14 @@ class TableTuning:
         n_episodes, train = settings.n_validation_episodes, self._task.train
         return Trainings(study, self._task, n_episodes, _never, _ignore, train, _ignore, known=known)
 
-    def _eliminate(self) -> list[Candidate]:
-        """The project's finalists, ranked by the project's elimination on seeds that the search never saw."""
-        finalists = self._candidates(self._policy.settings.n_finalists)
+    def _select(self) -> list[Candidate]:
+        """The project's finalists, ranked by the project's choice among them on seeds that the search never saw."""
+        settings = self._policy.settings
+        finalists = self._candidates(settings.n_finalists)
         selection = Selection(finalists)
-        seeds = [*seeds_of_the_search(finalists), *self._selection_seeds()]
-        selection.run(self._trainings(finalists), seeds, PurseDeadline(self.purse, self._table.n_evaluations))
+        known, deadline = seeds_of_the_search(finalists), PurseDeadline(self.purse, self._table.n_evaluations)
+        n_trainings = settings.n_selection_trainings
+        selection.run(self._trainings(finalists), known, self._selection_seeds(), n_trainings, deadline)
         return selection.ranking
 
     def _candidates(self, n_finalists: int) -> list[Candidate]:

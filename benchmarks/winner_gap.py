@@ -41,6 +41,7 @@ from sb3_hpo.seeds import selection_seeds, tuning_seeds, validation_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.training_queue import Trained
 from sb3_hpo.validation import validate
+from sb3_hpo.validation_plan import ValidationPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,6 +151,7 @@ class Simulation:
             lambda candidate, score: None,
             self.selection_seeds,
             train=self._train,
+            plan=ValidationPlan(len(finalists), SETTINGS.n_selection_trainings, len(self.seeds)),
         )
 
     def _trials(self) -> list[optuna.trial.FrozenTrial]:

@@ -74,7 +74,7 @@ class Validated:
     :param iqm: interquartile mean of the scores; None without scores
     :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
     :param selection_scores: scores on the first selection seeds, as far as it came; empty for the default
-    :param is_eliminated: whether it was stopped for being clearly worse than another finalist
+    :param is_behind: whether it got fewer selection seeds than another finalist, for being behind
     :param late_means: mean return over the last quarter of each training of ``scores``; empty where one is not known
     :param failure: why one of its trainings failed, in one line: it cannot win; None if none did
     """
@@ -84,7 +84,7 @@ class Validated:
     iqm: float | None
     ci95: tuple[float, float] | None
     selection_scores: list[float] = dataclasses.field(default_factory=list)
-    is_eliminated: bool = False
+    is_behind: bool = False
     late_means: list[float] = dataclasses.field(default_factory=list)
     failure: str | None = None
 

@@ -1,7 +1,7 @@
 """Whether the search has come to a ceiling, where its scores tell the best configurations apart no more.
 
-Many environments have a highest return: 500 in CartPole, all goals reached. Once as many configurations as there are
-finalists have it on the tuning seeds, further trials bring more of the same, and what differs is how many other seeds
+Many environments have a highest return: 500 in CartPole, all goals reached. Once as many configurations have it
+on the tuning seeds as are finals, further trials bring more of the same, and what differs is how many other seeds
 they fail on. That is for the selection seeds to say, so they get time that the search has no use for.
 
 A study of DQN on CartPole had five trials whose agents ended with a score of 500 after six of eleven minutes of search.
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class Ceiling:
     """Counts the configurations that share the best score.
 
-    :param n_finalists: how many it takes, two at least; the default is none of them
+    :param n_finals: how many it takes, two at least; the default is none of them
     """
 
-    def __init__(self, n_finalists: int) -> None:
-        self._n_needed = max(2, n_finalists)
+    def __init__(self, n_finals: int) -> None:
+        self._n_needed = max(2, n_finals)
         self._best = -math.inf
         self._worst = math.inf
         self._at_best: set[str] = set()

@@ -181,5 +181,5 @@ def _row(validated: Validated) -> tuple[str, ...]:
         interval,
         " ".join(f"{score:.0f}" for score in validated.scores),
         " ".join(f"{score:.0f}" for score in validated.selection_scores)
-        + (" failed" if validated.failure is not None else " stopped" if validated.is_eliminated else ""),
+        + (" failed" if validated.failure is not None else " behind" if validated.is_behind else ""),
     )

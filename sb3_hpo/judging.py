@@ -74,10 +74,10 @@ class Judging:
         started = time.monotonic()
         plan = self._plan(study, candidates, deadline)
         candidates = candidates[: 1 + plan.n_finalists]
-        seeds = validation_seeds(seed, plan.n_seeds, never=list(tuning_seeds))
-        choosing = selection_seeds(seed, plan.n_selection_seeds, never=[*tuning_seeds, *seeds])
         n_runs = plan.n_trainings
         n_asked = self._settings.n_validation_seeds if n_runs else 0
+        seeds = validation_seeds(seed, n_asked, never=list(tuning_seeds))
+        choosing = selection_seeds(seed, self._settings.n_selection_seeds, never=[*tuning_seeds, *seeds])
         if n_runs:
             again = "; Ctrl-C again to end it" if stop.received else ""
             self._display.line(_announcement(plan) + again)
@@ -93,7 +93,8 @@ class Judging:
             stop,
             deadline,
             self._display.run_finished,
-            choosing,
+            choosing if plan.n_selection_trainings else (),
+            plan=plan,
             on_failure=self._display.run_failed,
             workforce=self._workforce,
             max_retries=self._settings.max_retries,
@@ -115,14 +116,15 @@ class Judging:
         n_finalists = len(candidates) - 1
         if not n_finalists and candidates[0].score is None:
             return ValidationPlan(0, 0, 0)
-        n_selection_seeds = settings.n_selection_seeds if n_finalists > 1 and settings.n_validation_seeds else 0
-        asked = ValidationPlan(n_finalists, n_selection_seeds, settings.n_validation_seeds)
+        n_choosing = min(settings.n_selection_trainings, n_finalists * settings.n_selection_seeds)
+        asked = ValidationPlan(n_finalists, n_choosing if n_finalists > 1 else 0, settings.n_validation_seeds)
         seconds, left = _seconds_each(study, candidates), deadline.seconds_left
         n_workers = 1 if self._workforce is None else max(1, self._workforce.n_workers)
         # A training that has no time to end counts for nothing.
         if seconds is None or left is None:
             return asked
-        in_a_tie = n_finalists > 1 and len({finalist.score for finalist in candidates[1:]}) == 1
+        scores = [finalist.score for finalist in candidates[1:] if finalist.score is not None]
+        in_a_tie = scores.count(max(scores, default=0.0)) > 1
         return asked.within(n_workers * int(left / seconds), in_a_tie=in_a_tie)
 
 
@@ -139,11 +141,11 @@ def _announcement(plan: ValidationPlan) -> str:
     seeds = count(plan.n_seeds, "seed")
     if not plan.n_finalists:
         return f"validation: the default on {seeds} that the search never saw"
-    if not plan.n_selection_seeds:
+    if not plan.n_selection_trainings:
         return f"validation: one finalist and the default on {seeds} that the search never saw"
     return (
-        f"validation on seeds that the search never saw: {count(plan.n_finalists, 'finalist')} on "
-        f"{count(plan.n_selection_seeds, 'seed')}, then the best of them and the default on {plan.n_seeds} others"
+        f"validation on seeds that the search never saw: {count(plan.n_selection_trainings, 'training')} to choose "
+        f"among {count(plan.n_finalists, 'finalist')}, then the best of them and the default on {plan.n_seeds} others"
     )
 
 

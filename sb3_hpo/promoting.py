@@ -106,7 +106,7 @@ def _will_pause(trials: Sequence[FrozenTrial], rungs: Rungs) -> bool:
 def n_finals(settings: TuningSettings) -> int:
     """Trials that are to be trained to the end whatever comes of the search: the finalists, as far as it has trials."""
     n_trials = settings.fewest_trials
-    return settings.n_finalists if n_trials is None else min(settings.n_finalists, n_trials // ONE_FINAL_IN)
+    return settings.n_finals if n_trials is None else min(settings.n_finals, n_trials // ONE_FINAL_IN)
 
 
 def _default_params(trials: Sequence[FrozenTrial]) -> dict[str, Plain] | None:

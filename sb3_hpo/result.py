@@ -224,7 +224,7 @@ def _finalist_json(validated: Validated) -> dict[str, Any]:
         "trial": validated.candidate.trial,
         **_scores_json(validated),
         "selection_scores": validated.selection_scores,
-        "eliminated": validated.is_eliminated,
+        "behind": validated.is_behind,
     }
 
 

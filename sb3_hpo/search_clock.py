@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sb3_hpo.ceiling import Ceiling
 from sb3_hpo.comparison import MIN_SEEDS_FOR_MEANS
-from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE
 from sb3_hpo.promoting import n_finals
 from sb3_hpo.training_seconds import TrainingSeconds
+from sb3_hpo.validation_plan import N_AHEAD
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -26,6 +26,9 @@ MAX_CHOOSING_SHARE = 0.1
 
 MAX_CHOOSING_SHARE_AT_CEILING = 0.35
 """The same once the search has come to a ceiling; by so much more validation as a whole may then take more, too."""
+
+FEW_CHOOSING = 6
+"""Trainings on selection seeds without which validation would choose hardly better than the search."""
 
 MAX_CLOSING_SHARE = 0.25
 """Largest share of it that is kept back to train finalists to the end, where trials pause."""
@@ -46,8 +49,7 @@ class SearchClock:
     def __init__(self, settings: TuningSettings, deadline: Deadline, n_workers: int = 1) -> None:
         self._deadline = deadline
         self._n_seeds = settings.n_validation_seeds
-        self._n_choosing = settings.n_validation_trainings - 2 * self._n_seeds
-        self._n_finalists = settings.n_finalists
+        self._n_choosing = settings.n_selection_trainings
         self._n_workers = max(1, n_workers)
         self._seconds_in_all = deadline.seconds_left or 0.0
         self._longest_reserve = MAX_VALIDATION_SHARE * self._seconds_in_all
@@ -56,19 +58,19 @@ class SearchClock:
         self._longest_closing = MAX_CLOSING_SHARE * self._seconds_in_all
         self._closing = self._longest_closing
         self._seconds = TrainingSeconds()
-        self._ceiling = Ceiling(self._n_finalists)
+        self._ceiling = Ceiling(settings.n_finals)
 
     @property
     def validation_time(self) -> ValidationTime | None:
         """What validation has time for; None where nothing limits it: no time, or no validation.
 
-        The seeds that a verdict by means takes, and before that as many as it takes to stop a finalist for being
-        clearly worse, with the one of the search.
+        The seeds that a verdict by means takes, and before that :data:`FEW_CHOOSING` trainings to choose among the
+        finalists.
         """
         if not self._longest_reserve or not self._n_seeds:
             return None
         n_seeds = min(self._n_seeds, MIN_SEEDS_FOR_MEANS)
-        n_choosing = min(self._n_choosing, self._n_finalists * (MIN_SEEDS_TO_ELIMINATE - 1))
+        n_choosing = min(self._n_choosing, FEW_CHOOSING)
         return {
             "seconds": self._longest_reserve * self._n_workers,
             "n_default_trainings": n_seeds,
@@ -107,10 +109,10 @@ class SearchClock:
             return
         seconds = best / self._n_workers
         share = MAX_CHOOSING_SHARE_AT_CEILING if self.is_at_ceiling else MAX_CHOOSING_SHARE
-        choosing = min(share * self._seconds_in_all, self._n_choosing * seconds)
-        if self._n_finalists:
-            # A seed that not all finalists are trained on chooses nothing.
-            choosing -= choosing % (self._n_finalists * seconds)
+        choosing = self._n_choosing * seconds
+        if choosing > share * self._seconds_in_all:
+            choosing = share * self._seconds_in_all
+            choosing -= choosing % (N_AHEAD * seconds)
         judging = self._n_seeds * (best + default) / self._n_workers
         longest = self._longest_reserve + (share - MAX_CHOOSING_SHARE) * self._seconds_in_all
         self._reserve = min(longest, choosing + judging)

@@ -1,80 +1,123 @@
-"""Successive elimination among the finalists, on seeds that judge nothing else."""
+"""The choice among the finalists, on seeds that judge nothing else: each next seed goes to the two that lead.
+
+A seed for each of eight finalists is spent mostly on those that will not be chosen. To train the one that leads until
+it falls behind, and the one that comes next, finds out at once who was merely lucky: with many arms, of which several
+are good, greedy is hard to beat (Bayati, Hamidi, Johari and Khosravi, "Unreasonable effectiveness of greedy algorithms
+in multi-armed bandit with many arms", 2020), and the challenger beside the leader keeps one bad seed from settling it
+(Russo, "Simple Bayesian algorithms for best-arm identification", 2020). ``benchmarks/choosing.py`` compares it with
+others.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from sb3_hpo.elimination import MIN_SEEDS_TO_ELIMINATE, level, survivors
+from sb3_hpo.elimination import survivors
 from sb3_hpo.scores import mean
 from sb3_hpo.seeds import bootstrap_generator
+from sb3_hpo.shrinkage import posterior_means
+from sb3_hpo.validation_plan import N_AHEAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sb3_hpo.candidates import Candidate
     from sb3_hpo.interruption import Deadline
+    from sb3_hpo.training_queue import Pair
     from sb3_hpo.validation_trainings import Trainings
 
 
 class Selection:
-    """Successive elimination among the finalists."""
+    """The finalists, ranked by the seeds that they were trained on so far.
+
+    Which seeds those are depends on the scores alone, not on what happens to have been trained by then: so it comes to
+    the same with one worker and with many, and after an interruption.
+
+    :param finalists: the most promising one first
+    """
 
     def __init__(self, finalists: Sequence[Candidate]) -> None:
         self.seeds: list[int] = []
-        self._running = list(finalists)
-        self._eliminated: list[Candidate] = []
-        self._failed: list[Candidate] = []
-
-    @property
-    def ranking(self) -> list[Candidate]:
-        """The finalists that did not fail, from the best to the worst; those that were eliminated early come last."""
-        return [*self._running, *self._eliminated]
-
-    @property
-    def failed(self) -> list[Candidate]:
+        """The seeds of the finalist that has got most of them."""
+        self.ranking = list(finalists)
+        """The finalists that did not fail, from the best to the worst."""
+        self.failed: list[Candidate] = []
         """The finalists of which a training failed."""
-        return self._failed
+        self._n_seeds = {candidate.fingerprint: 0 for candidate in finalists}
 
     def drop_failed(self, trainings: Trainings) -> bool:
         """Take those that failed out of the ranking; False if there are none."""
         failed = [candidate for candidate in self.ranking if trainings.failure(candidate) is not None]
-        self._running = [candidate for candidate in self._running if candidate not in failed]
-        self._eliminated = [candidate for candidate in self._eliminated if candidate not in failed]
-        self._failed += failed
+        self.ranking = [candidate for candidate in self.ranking if candidate not in failed]
+        self.failed += failed
         return bool(failed)
 
-    def is_eliminated(self, candidate: Candidate) -> bool:
-        """Whether a finalist was stopped."""
-        return candidate in self._eliminated
+    def seeds_of(self, candidate: Candidate) -> list[int]:
+        """The seeds that a finalist got."""
+        return self.seeds[: self._n_seeds.get(candidate.fingerprint, 0)]
 
-    def run(self, trainings: Trainings, seeds: Sequence[int], deadline: Deadline) -> None:
-        """Train the finalists seed by seed, fewer of them as it becomes clear which are worse."""
-        for n_seeds in range(min(MIN_SEEDS_TO_ELIMINATE, len(seeds)), len(seeds) + 1):
-            so_far = seeds[:n_seeds]
-            is_complete = self._train(trainings, so_far, seeds[n_seeds:], deadline)
-            while not is_complete and self.drop_failed(trainings):
-                is_complete = self._train(trainings, so_far, seeds[n_seeds:], deadline)
-            if not self._running:
-                return
-            n_done = min(len(trainings.scores(candidate, so_far)) for candidate in self._running)
-            self.seeds = list(seeds[:n_done])
-            if self.seeds:
-                self._rank(trainings)
-            if not is_complete or len(self._running) == 1:
-                return
+    def run(
+        self,
+        trainings: Trainings,
+        known_seeds: Sequence[int],
+        selection_seeds: Sequence[int],
+        n_trainings: int,
+        deadline: Deadline,
+    ) -> None:
+        """Train finalists, the two that lead again and again, until both of them have all seeds or one is left.
 
-    def _train(self, trainings: Trainings, seeds: Sequence[int], later: Sequence[int], deadline: Deadline) -> bool:
-        pairs, ahead = ([(c, seed) for seed in some for c in self._running] for some in (seeds, later))
-        return trainings.complete(pairs, deadline, ahead)
+        :param known_seeds: seeds that all have a score on, which count like the others
+        :param selection_seeds: in their order; what an earlier command has trained on them is not trained again
+        :param n_trainings: trainings on them that there may be, those included
+        """
+        seeds = [*known_seeds, *selection_seeds]
+        self._n_seeds = dict.fromkeys(self._n_seeds, len(known_seeds))
+        is_complete = True
+        while True:
+            self.seeds = seeds[: max(self._n_seeds.values(), default=0)]
+            self._rank(trainings)
+            left = n_trainings - sum(n - len(known_seeds) for n in self._n_seeds.values())
+            wanted = self._wanted(trainings, seeds)[: max(0, left)]
+            if not wanted or not is_complete:
+                return
+            is_complete = trainings.complete(wanted, deadline, self._later(seeds, wanted)[: left - len(wanted)])
+            for candidate, seed in wanted:
+                self._n_seeds[candidate.fingerprint] += trainings.has(candidate, seed)
+            is_complete = self.drop_failed(trainings) or is_complete
+
+    def _wanted(self, trainings: Trainings, seeds: Sequence[int]) -> list[Pair]:
+        """The next seed of those that have none, or else of the two that lead; nothing where one is left alone."""
+        waiting = [pair for pair in self._later(seeds) if seeds.index(pair[1]) == self._n_seeds[pair[0].fingerprint]]
+        new = [pair for pair in waiting if not self._n_seeds[pair[0].fingerprint]]
+        running = [] if new else self._running(trainings)
+        return new or [pair for pair in waiting if len(running) > 1 and pair[0] in running[:N_AHEAD]]
+
+    def _later(self, seeds: Sequence[int], wanted: Sequence[Pair] = ()) -> list[Pair]:
+        """What comes next, from the leader on, for workers that have nothing else to do."""
+        pairs = [(c, seed) for c in self.ranking for seed in seeds[self._n_seeds[c.fingerprint] :]]
+        return [pair for pair in pairs if pair not in wanted]
+
+    def _running(self, trainings: Trainings) -> list[Candidate]:
+        """Those that are not clearly worse than the leader."""
+        scores = self._scores(trainings)
+        staying = survivors(scores, self.ranking[0].fingerprint, bootstrap_generator(0)) if self.ranking else []
+        return [candidate for candidate in self.ranking if candidate.fingerprint in staying]
+
+    def _scores(self, trainings: Trainings) -> dict[str, list[float]]:
+        return {c.fingerprint: trainings.scores(c, self.seeds_of(c)) for c in self.ranking}
 
     def _rank(self, trainings: Trainings) -> None:
-        scores = {c.fingerprint: trainings.scores(c, self.seeds) for c in self._running}
-        late = {c.fingerprint: trainings.late_means(c, self.seeds) for c in self._running}
+        scores = self._scores(trainings)
+        known = {name: values for name, values in scores.items() if values}
+        expected = posterior_means(known) if known else {}
+        late = {c.fingerprint: trainings.late_means(c, self.seeds_of(c)) for c in self.ranking}
         # In a tie, as at a ceiling, the one that was there all along the last quarter.
-        steadiness = {name: 0.0 if None in late.values() else float(mean(means or [])) for name, means in late.items()}
-        staying = survivors(scores, bootstrap_generator(0))
-        ordered = sorted(
-            self._running, key=lambda c: (*level(scores[c.fingerprint]), steadiness[c.fingerprint]), reverse=True
-        )
-        self._running = [c for c in ordered if c.fingerprint in staying]
-        self._eliminated = [*(c for c in ordered if c.fingerprint not in staying), *self._eliminated]
+        is_known = None not in late.values()
+        steadiness = {name: float(mean(means)) if is_known and means else 0.0 for name, means in late.items()}
+
+        def place(candidate: Candidate) -> tuple[float, int, float]:
+            name = candidate.fingerprint
+            return expected.get(name, -math.inf), len(scores[name]), steadiness[name]
+
+        self.ranking.sort(key=place, reverse=True)

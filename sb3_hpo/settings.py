@@ -20,6 +20,9 @@ EXHAUSTIVE_SAMPLERS = ("grid", "brute-force")
 MAX_POINTS = 1_000
 """Largest number of points that these try without another bound, or a yes to it."""
 
+N_FINALS = 3
+"""Finalists that there are for sure: among fewer there is little to choose."""
+
 THRESHOLD = "threshold"
 """``stop_at``: where the environment's own ``reward_threshold`` is reached."""
 
@@ -62,7 +65,8 @@ class TuningSettings:
         studies of DQN on CartPole what came to 500 first had cost 3.4 and 5.3 times the median, which is one of
         configurations that mostly learn nothing (``benchmarks/README.md``)
     :param save_models: whether the best model of each finished trial is kept in the study's folder
-    :param n_finalists: trials that are trained again, one of them to be compared with the default
+    :param n_finalists: trials, trained to the end, of which one is chosen to be compared with the default; as many as
+        the search has, up to that number, and three at least where it can have them
     :param n_validation_seeds: seeds, never seen by the search, that the best finalist and the default are trained
         on; half as many others choose the best finalist; 0 leaves validation out
     :param n_validation_episodes: deterministic episodes that judge one trained agent
@@ -115,7 +119,7 @@ class TuningSettings:
     no_improvement: int | None = None
     max_trial_cost: float | None = 6.0
     save_models: bool = False
-    n_finalists: int = 3
+    n_finalists: int = 8
     n_validation_seeds: int = 10
     n_validation_episodes: int = 20
     n_jobs: int | None = None
@@ -172,9 +176,19 @@ class TuningSettings:
         return math.ceil(self.n_validation_seeds / 2) if self.n_finalists > 1 else 0
 
     @property
+    def n_selection_trainings(self) -> int:
+        """Trainings that choose among the finalists at most: all seeds for as many of them as are finals for sure."""
+        return self.n_finals * self.n_selection_seeds
+
+    @property
+    def n_finals(self) -> int:
+        """Trials that are trained to the end whatever comes of the search, so that there are finalists."""
+        return min(N_FINALS, self.n_finalists)
+
+    @property
     def n_validation_trainings(self) -> int:
         """Trainings of a whole validation: those that choose among the finalists and those that judge."""
-        return self.n_finalists * self.n_selection_seeds + 2 * self.n_validation_seeds
+        return self.n_selection_trainings + 2 * self.n_validation_seeds
 
     def with_default_budget(self) -> TuningSettings:
         """These settings, bounded in time where nothing bounds them: not even a grid that was agreed to."""

@@ -85,6 +85,17 @@ class TrainingQueue:
         trials = self._trials((TrialState.COMPLETE,))
         return {_key(trial): float(trial.user_attrs[LATE_MEAN]) for trial in trials if LATE_MEAN in trial.user_attrs}
 
+    def seconds(self) -> dict[str, float]:
+        """Fingerprint -> seconds of the longest training of it."""
+        longest: dict[str, float] = {}
+        for trial in self._trials((TrialState.COMPLETE,)):
+            name, seconds = (
+                trial.user_attrs[CANDIDATE],
+                0.0 if trial.duration is None else trial.duration.total_seconds(),
+            )
+            longest[name] = max(seconds, longest.get(name, 0.0))
+        return longest
+
     def failures(self, max_retries: int) -> dict[str, str]:
         """Fingerprint -> why a training of it failed since this queue was made.
 

@@ -1,8 +1,8 @@
 """The finalists and the default, trained again on seeds that the search never saw.
 
-First the finalists compete, on the tuning seeds, where their agents were judged in the search, and on selection seeds;
-one that is clearly worse stops early. Then the best of them and the
-default are trained on validation seeds, which chose nothing: what these say about the two is not bent by the choice.
+First the finalists compete, on the tuning seeds, where their agents were judged in the search, and on selection seeds,
+which go to those that lead. Then the best of them and the default are trained on validation seeds, which chose nothing:
+what these say about the two is not bent by the choice.
 
 Each of these trainings is a trial of a study of its own, in the same storage, so that none is done twice, by whichever
 command or worker.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 from sb3_hpo.candidates import Candidate, Validated, Validation
 from sb3_hpo.selection import Selection
+from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_trainings import Trainings, open_validation_study, train_and_evaluate
 
 
@@ -51,6 +52,7 @@ def validate(
     on_failure: Callable[[Candidate, str], None] = lambda candidate, reason: None,
     workforce: Workforce | None = None,
     max_retries: int = 1,
+    plan: ValidationPlan | None = None,
 ) -> Validation:
     """Choose the best finalist, and compare it with the default, until done or until time or a signal ends it.
 
@@ -70,6 +72,8 @@ def validate(
     :param on_failure: called after a training that failed with its candidate and the reason
     :param workforce: who trains; None for this process
     :param max_retries: how often a training whose worker died is tried again
+    :param plan: what there is expected to be time for; None to train every finalist on all selection seeds if need be,
+        and on all validation seeds. Validation seeds beyond it are trained as long as there is time
     """
 
     def interrupted() -> bool:
@@ -78,6 +82,7 @@ def validate(
     study = open_validation_study(storage, study_name)
     reap(study)  # What a command that was killed had begun is no failure of this one.
     finalists = [candidate for candidate in candidates if not candidate.is_default]
+    plan = plan or ValidationPlan(len(finalists), len(finalists) * len(selection_seeds), len(seeds))
     default = next(candidate for candidate in candidates if candidate.is_default)
     trainings = Trainings(
         study,
@@ -88,19 +93,19 @@ def validate(
         train or train_and_evaluate,
         on_failure,
         workforce,
-        filler=[(default, seed) for seed in seeds],
+        filler=[(default, seed) for seed in seeds[: plan.n_seeds]],
         max_retries=max_retries,
         known={(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()},
         known_late={(c.fingerprint, seed): value for c in finalists for seed, value in c.tuning_late_means.items()},
     )
-    n_selection_seeds = len(selection_seeds)
-    selection_seeds = [*seeds_of_the_search(finalists), *selection_seeds]
     selection = Selection(finalists)
     if seeds and len(finalists) > 1:
-        share = _share_of_selection(len(finalists), n_selection_seeds, len(seeds))
         left = deadline.seconds_left
-        selection.run(trainings, selection_seeds, Deadline(None if left is None else share * left))
-    _judge(trainings, default, selection, seeds)
+        until = Deadline(None if left is None else plan.share_of_selection * left)
+        known = seeds_of_the_search(finalists)
+        selection.run(trainings, known, selection_seeds, plan.n_selection_trainings, until)
+    _judge(trainings, default, selection, seeds[: plan.n_seeds])
+    _go_on(trainings, default, selection, seeds, plan.n_seeds, deadline)
     trainings.close()
     return _summarize(trainings, default, selection, seeds)
 
@@ -121,9 +126,30 @@ def _judge(trainings: Trainings, default: Candidate, selection: Selection, seeds
             return
 
 
-def _share_of_selection(n_finalists: int, n_selection_seeds: int, n_seeds: int) -> float:
-    n_trainings = n_finalists * n_selection_seeds
-    return n_trainings / (n_trainings + 2 * n_seeds)
+def _go_on(
+    trainings: Trainings,
+    default: Candidate,
+    selection: Selection,
+    seeds: Sequence[int],
+    n_done: int,
+    deadline: Deadline,
+) -> None:
+    """Train on further validation seeds, as many at a time as the workers can, while there is time for them.
+
+    How many there come to be depends on the time alone, and on no score.
+    """
+    at_once = max(1, trainings.n_workers // 2)
+    while n_done < len(seeds) and selection.ranking and trainings.failure(default) is None:
+        compared = [default, selection.ranking[0]]
+        left, seconds = deadline.seconds_left, [trainings.seconds(candidate) for candidate in compared]
+        known = [value for value in seconds if value is not None]
+        expected = max(known, default=0.0) if trainings.n_workers > 1 else sum(known)
+        if left is not None and left < expected:
+            return
+        some = seeds[n_done : n_done + at_once]
+        if not trainings.complete([(candidate, seed) for seed in some for candidate in compared]):
+            return
+        n_done += at_once
 
 
 def _summarize(trainings: Trainings, default: Candidate, selection: Selection, seeds: Sequence[int]) -> Validation:
@@ -182,6 +208,6 @@ def _with_selection(validated: Validated, selection: Selection, trainings: Train
     return dataclasses.replace(
         validated,
         failure=failure,
-        selection_scores=trainings.scores(candidate, selection.seeds),
-        is_eliminated=selection.is_eliminated(candidate),
+        selection_scores=trainings.scores(candidate, selection.seeds_of(candidate)),
+        is_behind=failure is None and len(selection.seeds_of(candidate)) < len(selection.seeds),
     )

@@ -179,6 +179,15 @@ class Trainings:
             self._look()
         return True
 
+    @property
+    def n_workers(self) -> int:
+        """Trainings that can run at once."""
+        return 1 if self._workforce is None else max(1, self._workforce.n_workers)
+
+    def seconds(self, candidate: Candidate) -> float | None:
+        """The longest that a training of a candidate took; None where there was none."""
+        return self._queue.seconds().get(candidate.fingerprint)
+
     def close(self) -> None:
         """Withdraw what was asked for and nobody has begun."""
         self._queue.withdraw()
@@ -186,6 +195,10 @@ class Trainings:
     def failure(self, candidate: Candidate) -> str | None:
         """Why a training of a candidate failed; None if none did."""
         return self._failures.get(candidate.fingerprint)
+
+    def has(self, candidate: Candidate, seed: int) -> bool:
+        """Whether the score of a candidate on a seed is known."""
+        return (candidate.fingerprint, seed) in self._known
 
     def scores(self, candidate: Candidate, seeds: Sequence[int]) -> list[float]:
         """The scores of a candidate on these seeds, up to the first one that is missing."""

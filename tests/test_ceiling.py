@@ -32,21 +32,21 @@ def failed() -> FrozenTrial:
 THREE = [complete(500.0, 1.0), complete(500.0, 2.0), complete(500.0, 3.0)]
 
 
-def is_reached(*trials: FrozenTrial, n_finalists: int = 3) -> bool:
-    ceiling = Ceiling(n_finalists)
+def is_reached(*trials: FrozenTrial, n_finals: int = 3) -> bool:
+    ceiling = Ceiling(n_finals)
     for trial in trials:
         ceiling.learn_from(trial)
     return ceiling.is_reached
 
 
 @pytest.mark.parametrize("worse", [complete(9.0, 4.0), paused(9.0), complete(9.0, 4.0, 9.0)])
-def test_it_is_reached_where_as_many_as_there_are_finalists_share_the_best_score(worse: FrozenTrial) -> None:
+def test_it_is_reached_where_as_many_as_are_finals_share_the_best_score(worse: FrozenTrial) -> None:
     assert is_reached(worse, *THREE)
     assert is_reached(*THREE, worse)
     assert not is_reached(*THREE[:2], worse)
-    assert is_reached(*THREE[:2], worse, n_finalists=2)
-    assert is_reached(*THREE[:2], worse, n_finalists=1)
-    assert not is_reached(*THREE[:1], worse, n_finalists=1)
+    assert is_reached(*THREE[:2], worse, n_finals=2)
+    assert is_reached(*THREE[:2], worse, n_finals=1)
+    assert not is_reached(*THREE[:1], worse, n_finals=1)
 
 
 def test_where_no_trial_learned_anything_it_is_none() -> None:

@@ -53,7 +53,7 @@ def default(level: float | None, **kwargs: Any) -> Validated:
 
 
 STOPPED = Validated(
-    Candidate(7, 70.0, WINNER_CONFIGURATION, is_default=False), [], None, None, [30.0, 31.0], is_eliminated=True
+    Candidate(7, 70.0, WINNER_CONFIGURATION, is_default=False), [], None, None, [30.0, 31.0], is_behind=True
 )
 
 BETTER = create_result(
@@ -243,7 +243,7 @@ def test_json_has_the_documented_content() -> None:
         "late_means": [],
         "failure": None,
         "selection_scores": [30.0, 31.0],
-        "eliminated": True,
+        "behind": True,
     }
     assert content["verdict"] == {
         "verdict": "better",

@@ -205,20 +205,20 @@ def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> Frozen
     [
         # Nothing known yet: half the time is kept for validation.
         ({}, [], 50),
-        # (3 finalists * 5 selection seeds + 2 * 10 validation seeds) * the longest training of the best trial, the
-        # first part no more than a tenth of all.
-        ({}, [complete(0.5, 1.0)], 70),
+        # (15 selection trainings + 2 * 10 validation seeds) * the longest training of the best trial, the
+        # first part less than a tenth of all, and even.
+        ({}, [complete(0.5, 1.0)], 72),
         ({}, [complete(9.0), complete(0.5)], 82.5),
         ({}, [complete(9.0)], 50),
-        # A seed that not all three finalists can be trained on chooses nothing.
-        ({}, [complete(2.0)], 54),
-        ({"n_validation_seeds": 4}, [complete(4.0)], 68),
+        # One more training than two rounds of two would compare with nothing.
+        ({}, [complete(2.0)], 52),
+        ({"n_validation_seeds": 4}, [complete(4.0)], 60),
         ({"n_finalists": 1, "n_validation_seeds": 5}, [complete(1.0)], 90),
         ({"n_validation_seeds": 0}, [], 100),
         ({"n_validation_seeds": 0}, [complete(1.0)], 100),
         # A training that ended early says nothing about how long one takes, once there was a whole one.
-        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 70),
-        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 70),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 72),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 72),
         ({}, [complete(0.1, state=TrialState.PRUNED)], 96.5),
     ],
 )
@@ -233,8 +233,8 @@ def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTri
 @pytest.mark.parametrize(
     ("options", "seconds", "search_seconds", "at_ceiling"),
     [
-        ({}, 1.0, 70, 65),
-        # 35 seconds to choose are for two seeds of three finalists, 80 to judge, 75 in all.
+        ({}, 1.0, 72, 65),
+        # 35 seconds to choose are for four rounds of two, 80 to judge, 75 in all.
         ({}, 4.0, 50, 25),
         ({"n_validation_seeds": 4}, 1.0, 86, 86),
         ({"n_validation_seeds": 0}, 1.0, 100, 100),

@@ -114,7 +114,7 @@ def test_unknown_name_is_refused_with_the_nearest(options: dict[str, str], messa
 
 @pytest.mark.parametrize(
     ("n_finalists", "n_validation_seeds", "n_selection_seeds", "n_trainings"),
-    [(3, 10, 5, 35), (3, 5, 3, 19), (1, 5, 0, 10), (3, 0, 0, 0), (2, 1, 1, 4)],
+    [(8, 10, 5, 35), (3, 10, 5, 35), (8, 5, 3, 19), (1, 5, 0, 10), (8, 0, 0, 0), (2, 1, 1, 4)],
 )
 def test_trainings_of_a_validation(
     n_finalists: int, n_validation_seeds: int, n_selection_seeds: int, n_trainings: int

@@ -34,6 +34,7 @@ from sb3_hpo.trial_attributes import (
     TrialInterruptedError,
 )
 from sb3_hpo.validation import validate
+from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_trainings import (
     n_timesteps_of_validation,
     open_validation_study,
@@ -268,14 +269,63 @@ def test_default_is_kept_unless_the_finalist_is_probably_better(storage, table, 
     assert result.default.candidate == DEFAULT
 
 
-def test_finalist_that_is_clearly_worse_stops_early(storage, table) -> None:
+def test_seeds_go_to_the_two_finalists_that_lead(storage, table) -> None:
     trainings = table({0: HIGH, 1: LOW, 2: HIGH, 3: [10, 12, 13, 15]})
     result = run(storage, [DEFAULT, candidate(1), candidate(2), candidate(3)], selection_seeds=SELECTION_SEEDS)
     choosing = [name for name, seed in trainings.done if seed in SELECTION_SEEDS]
-    assert [choosing.count(name) for name in (0, 1, 2, 3)] == [0, 3, 4, 4]
+    assert [choosing.count(name) for name in (0, 1, 2, 3)] == [0, 1, 4, 4]
     assert ranking(result) == [0, 2, 3, 1]
-    assert [v.is_eliminated for v in result.ranking] == [False, False, False, True]
-    assert result.ranking[3].selection_scores == [1, 2, 3]
+    assert [v.is_behind for v in result.ranking] == [False, False, False, True]
+    assert result.ranking[3].selection_scores == [1]
+
+
+def test_a_finalist_that_was_lucky_once_gives_its_place_to_the_next(storage, table) -> None:
+    """Three that the search has not told apart: the first one fails at once, the third is never needed."""
+    trainings = table({0: LOW, 1: [11, 500], 2: [500, 500, 499, 500], 3: [500, 500, 480, 480], 4: [500, 11]})
+    finalists = [judged(name, s7=500.0) for name in (1, 2, 3, 4)]
+    result = run(storage, [DEFAULT, *finalists], selection_seeds=SELECTION_SEEDS)
+    choosing = [name for name, seed in trainings.done if seed in SELECTION_SEEDS]
+    assert [choosing.count(name) for name in (1, 2, 3, 4)] == [1, 4, 4, 0]
+    assert ranking(result) == [2, 0, 3, 4, 1]
+
+
+@pytest.mark.parametrize("n_trainings", [0, 1, 2, 3, 5, 8])
+def test_no_more_trainings_choose_than_are_planned(storage, table, n_trainings: int) -> None:
+    trainings = table({0: LOW, 1: HIGH, 2: HIGH, 3: LOW})
+    plan = ValidationPlan(3, n_trainings, len(SEEDS))
+    candidates = [DEFAULT, candidate(1), candidate(2), candidate(3)]
+    run(storage, candidates, selection_seeds=SELECTION_SEEDS, plan=plan)
+    assert sum(seed in SELECTION_SEEDS for _, seed in trainings.done) == n_trainings
+    # What was trained counts for the next command, too.
+    run(storage, candidates, selection_seeds=SELECTION_SEEDS, plan=plan)
+    assert sum(seed in SELECTION_SEEDS for _, seed in trainings.done) == n_trainings
+
+
+@pytest.mark.parametrize(("seconds", "n_done"), [(0.0, 4), (1e6, 4), (300.0, 3), (50.0, 1)])
+def test_seeds_beyond_the_plan_are_trained_as_long_as_there_is_time(storage, table, monkeypatch, seconds, n_done):
+    """Every training takes 100 s, and the plan is for one seed of the four."""
+    trainings = table({0: LOW, 1: HIGH})
+    monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 100.0)
+    deadline = Deadline(None) if not seconds else SteppingDeadline(seconds, trainings)
+    result = run(storage, [DEFAULT, candidate(1)], deadline=deadline, plan=ValidationPlan(1, 0, 1))
+    assert (len(result.seeds), len(trainings.done)) == (n_done, 2 * n_done)
+
+
+class SteppingDeadline(Deadline):
+    """Has 100 seconds less after each training."""
+
+    def __init__(self, seconds: float, trainings: Trainings) -> None:
+        super().__init__(seconds)
+        self._trainings = trainings
+        self._seconds = seconds
+
+    @property
+    def seconds_left(self) -> float:
+        return self._seconds + 100.0 - 100.0 * len(self._trainings.done) / 2.0
+
+    @property
+    def is_over(self) -> bool:
+        return False
 
 
 def test_equally_good_finalists_are_ranked_by_how_steady_they_were(storage, table) -> None:
@@ -362,7 +412,7 @@ def test_few_selection_seeds_choose_without_stopping_any_early(storage, table, n
     table({0: LOW, 1: MIDDLE, 2: [5, 7, 7, 8]})
     result = run(storage, [DEFAULT, candidate(1), candidate(2)], selection_seeds=SELECTION_SEEDS[:n_seeds])
     assert named(result.finalist) == (2 if n_seeds >= 2 else 1)
-    assert not any(v.is_eliminated for v in result.ranking)
+    assert not any(v.is_behind for v in result.ranking)
 
 
 @given(st.dictionaries(st.sampled_from([1, 2, 3]), st.lists(st.integers(0, 9), min_size=8, max_size=8)))

@@ -15,7 +15,7 @@ from sb3_hpo.judging import Judging
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.validation_plan import ValidationPlan
 
-FULL = ValidationPlan(n_finalists=3, n_selection_seeds=5, n_seeds=10)
+FULL = ValidationPlan(n_finalists=8, n_selection_trainings=15, n_seeds=10)
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ FULL = ValidationPlan(n_finalists=3, n_selection_seeds=5, n_seeds=10)
     [
         (100, FULL),
         (35, FULL),
-        (30, ValidationPlan(3, 3, 10)),
-        (20, ValidationPlan(3, 2, 7)),
-        (12, ValidationPlan(3, 1, 4)),
-        (11, ValidationPlan(3, 1, 4)),
-        (10, ValidationPlan(2, 1, 4)),
+        (30, ValidationPlan(8, 10, 10)),
+        (20, ValidationPlan(8, 6, 7)),
+        (12, ValidationPlan(8, 4, 4)),
+        (10, ValidationPlan(8, 2, 4)),
+        # One training would compare with nothing.
         (9, ValidationPlan(1, 0, 4)),
         (3, ValidationPlan(1, 0, MIN_SEEDS_FOR_A_VERDICT)),
         (0, ValidationPlan(1, 0, MIN_SEEDS_FOR_A_VERDICT)),
@@ -41,9 +41,9 @@ def test_a_plan_is_cut_down_so_that_a_verdict_is_reached(n_trainings, expected):
     ("n_trainings", "expected"),
     [
         (35, FULL),
-        (30, ValidationPlan(3, 5, 7)),
-        (22, ValidationPlan(3, 4, 5)),
-        (12, ValidationPlan(3, 1, 4)),
+        (30, ValidationPlan(8, 15, 7)),
+        (22, ValidationPlan(8, 12, 5)),
+        (12, ValidationPlan(8, 4, 4)),
         (9, ValidationPlan(1, 0, 4)),
     ],
 )
@@ -62,7 +62,7 @@ def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selectio
     plan = ValidationPlan(n_finalists, n_selection, n_seeds)
     cut = plan.within(n_trainings, in_a_tie=in_a_tie)
     assert cut.n_finalists <= plan.n_finalists
-    assert cut.n_selection_seeds <= plan.n_selection_seeds
+    assert cut.n_selection_trainings <= plan.n_selection_trainings
     assert cut.n_seeds <= plan.n_seeds
     if n_trainings >= 2 * MIN_SEEDS_FOR_A_VERDICT:
         assert cut.n_trainings <= n_trainings
@@ -71,11 +71,13 @@ def test_it_fits_whenever_a_verdict_does_and_never_grows(n_finalists, n_selectio
 @pytest.mark.parametrize(
     ("scores", "seconds", "expected"),
     [
-        ((3.0, 2.0, 2.0), 590.0, ValidationPlan(2, 1, 4)),
-        ((3.0, 2.0, 2.0), 610.0, ValidationPlan(3, 1, 4)),
-        ((3.0, 2.0, 2.0), 1110.0, ValidationPlan(3, 2, 7)),
-        ((3.0, 3.0, 3.0), 1110.0, ValidationPlan(3, 4, 5)),
-        ((3.0, 2.0, 2.0), 1e6, FULL),
+        ((3.0, 2.0, 2.0), 590.0, ValidationPlan(3, 2, 4)),
+        ((3.0, 2.0, 2.0), 610.0, ValidationPlan(3, 4, 4)),
+        ((3.0, 2.0, 2.0), 1110.0, ValidationPlan(3, 8, 7)),
+        ((3.0, 3.0, 2.0), 1110.0, ValidationPlan(3, 12, 5)),
+        ((3.0, 2.0, 2.0), 1e6, ValidationPlan(3, 15, 10)),
+        # Two finalists have no more trainings than selection seeds for each.
+        ((3.0, 2.0), 1e6, ValidationPlan(2, 10, 10)),
     ],
 )
 def test_what_cannot_end_in_time_is_not_planned(monkeypatch, task, scores, seconds, expected):
