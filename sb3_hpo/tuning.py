@@ -226,7 +226,7 @@ class Tuning:
             supervise(study, command, crew, stop, clock, display.trial_finished)
         display.end()
         if clock.is_at_ceiling and clock.is_over:
-            display.line("the finalists share the best score, which more trials would not change: on to validation")
+            display.line("several trials share the best score, which more of them would not change: on to validation")
 
 
 def _bounds(settings: TuningSettings, n_timesteps: int) -> str:

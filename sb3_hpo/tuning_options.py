@@ -78,7 +78,9 @@ def _add_trials(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_validation(group: argparse._ArgumentGroup) -> None:
-    _add(group, "--n-finalists", int, "Trials that are trained again, the best of them beside the default")
+    _add(
+        group, "--n-finalists", int, "Trials, trained to the end, that the winner is chosen among"
+    )
     _add(
         group,
         "--n-validation-seeds",

@@ -1,0 +1,180 @@
+"""Which finalist to choose with so many trainings: the project's choice, and seeds that all finalists get.
+
+``python benchmarks/choosing.py --repetitions 500 --seed 0 --json benchmarks/results/choosing.json`` simulates searches
+of 20 complete trials, of which eight become finalists for their one score, and chooses one of them with 6, 12 or 15
+trainings: by :class:`sb3_hpo.selection.Selection`, or by the mean where the first two, three or five finalists are
+trained on the same seeds. Printed is what the chosen one is truly worth, with the 95 % interval of the mean.
+
+``normal, noise s``: configurations are worth a standard normal number, and a training scores that, give or take ``s``.
+``succeeds or fails``: a training scores 500 with the probability that belongs to the configuration, drawn from a Beta
+distribution, and else something between 10 and 450, as DQN on CartPole does; what one is worth is that probability.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from scale_machine import machine
+
+from sb3_hpo.candidates import Candidate
+from sb3_hpo.interruption import Deadline
+from sb3_hpo.selection import Selection
+from sb3_hpo.whole_files import write_whole
+
+N_TRIALS = 20
+N_FINALISTS = 8
+SEEDS = list(range(6))
+"""The first one is that of the search."""
+N_TRAININGS = (6, 12, 15)
+
+Choice: TypeAlias = Callable[["Scene", int], int]
+
+
+class Scene:
+    """Finalists of a simulated search, each with its score there; the training that was asked for is drawn at once.
+
+    It stands for :class:`~sb3_hpo.validation_trainings.Trainings`.
+
+    :param worth: what each trial's configuration is truly worth
+    :param train: place -> score of a training of that trial
+    """
+
+    def __init__(self, worth: np.ndarray, train: Callable[[int], float]) -> None:
+        first = np.array([train(i) for i in range(len(worth))])
+        places = np.argsort(-first, kind="stable")[:N_FINALISTS].tolist()
+        self.worth = [float(worth[place]) for place in places]
+        self.finalists = [Candidate(i, float(first[p]), {"i": i}, is_default=False) for i, p in enumerate(places)]
+        self._train = {c.fingerprint: (lambda p=p: train(p)) for c, p in zip(self.finalists, places, strict=True)}
+        self._scores = {(c.fingerprint, SEEDS[0]): float(first[p]) for c, p in zip(self.finalists, places, strict=True)}
+
+    def complete(self, pairs: Sequence[tuple[Candidate, int]], *rest: object) -> bool:
+        """Draw what is missing."""
+        for candidate, seed in pairs:
+            if not self.has(candidate, seed):
+                self._scores[candidate.fingerprint, seed] = self._train[candidate.fingerprint]()
+        return True
+
+    def has(self, candidate: Candidate, seed: int) -> bool:
+        """Whether a score is there."""
+        return (candidate.fingerprint, seed) in self._scores
+
+    def scores(self, candidate: Candidate, seeds: Sequence[int]) -> list[float]:
+        """The scores that are there."""
+        return [self._scores[candidate.fingerprint, seed] for seed in seeds if self.has(candidate, seed)]
+
+    def late_means(self, candidate: Candidate, seeds: Sequence[int]) -> None:
+        """Not known."""
+
+    def failure(self, candidate: Candidate) -> None:
+        """None fails."""
+
+
+def select(scene: Scene, n_trainings: int) -> int:
+    """The project's choice."""
+    selection = Selection(scene.finalists)
+    selection.run(scene, SEEDS[:1], SEEDS[1:], n_trainings, Deadline(None))  # type: ignore[arg-type]
+    return scene.finalists.index(selection.ranking[0])
+
+
+def equally(n_finalists: int) -> Choice:
+    """The highest mean of some finalists that get the same seeds."""
+
+    def choose(scene: Scene, n_trainings: int) -> int:
+        finalists = scene.finalists[:n_finalists]
+        seeds = SEEDS[: 1 + n_trainings // n_finalists]
+        scene.complete([(candidate, seed) for candidate in finalists for seed in seeds])
+        return int(np.argmax([np.mean(scene.scores(candidate, seeds)) for candidate in finalists]))
+
+    return choose
+
+
+CHOICES: dict[str, Choice] = {
+    "the two that lead": select,
+    "two on the same seeds": equally(2),
+    "three on the same seeds": equally(3),
+    "five on the same seeds": equally(5),
+}
+
+
+def normal(noise: float) -> Callable[[np.random.Generator], Scene]:
+    """Searches whose scores are normal."""
+
+    def draw(generator: np.random.Generator) -> Scene:
+        worth = generator.normal(size=N_TRIALS)
+        return Scene(worth, lambda i: float(generator.normal(worth[i], noise)))
+
+    return draw
+
+
+def all_or_nothing(alpha: float, beta: float) -> Callable[[np.random.Generator], Scene]:
+    """Searches whose trainings succeed or fail."""
+
+    def draw(generator: np.random.Generator) -> Scene:
+        worth = generator.beta(alpha, beta, size=N_TRIALS)
+        return Scene(worth, lambda i: 500.0 if generator.random() < worth[i] else float(generator.uniform(10, 450)))
+
+    return draw
+
+
+SCENES = {
+    "normal, noise 0.3": normal(0.3),
+    "normal, noise 1": normal(1.0),
+    "normal, noise 2": normal(2.0),
+    "succeeds or fails, Beta(1, 1)": all_or_nothing(1.0, 1.0),
+    "succeeds or fails, Beta(0.5, 1)": all_or_nothing(0.5, 1.0),
+}
+
+
+def measure(n_repetitions: int, seed: int) -> Iterator[dict[str, object]]:
+    """What each choice comes to; all of them on the same searches."""
+    for place, (name, draw) in enumerate(SCENES.items()):
+        for n_trainings in N_TRAININGS:
+            found: dict[str, list[float]] = {choice: [] for choice in CHOICES}
+            for repetition in range(n_repetitions):
+                for choice, choose in CHOICES.items():
+                    scene = draw(np.random.default_rng([seed, place, n_trainings, repetition]))
+                    found[choice].append(scene.worth[choose(scene, n_trainings)])
+            yield {
+                "scene": name,
+                "n_trainings": n_trainings,
+                "worth": {choice: float(np.mean(values)) for choice, values in found.items()},
+                "half_interval": {c: float(1.96 * np.std(v) / len(v) ** 0.5) for c, v in found.items()},
+            }
+
+
+def as_line(row: dict[str, object]) -> str:
+    """A line of the table."""
+    worth, half = row["worth"], row["half_interval"]
+    if not isinstance(worth, dict) or not isinstance(half, dict):
+        raise TypeError(f"{row!r} is no row")
+    cells = [f"{worth[choice]:.3f} ± {half[choice]:.3f}" for choice in CHOICES]
+    return f"| {row['scene']} | {row['n_trainings']} | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    print("| scene | trainings | " + " | ".join(CHOICES) + " |")
+    print("|---" * (2 + len(CHOICES)) + "|")
+    rows = []
+    for row in measure(args.repetitions, args.seed):
+        print(as_line(row), flush=True)
+        rows.append(row)
+    if args.json:
+        content = {"command": shlex.join(sys.argv), **machine(), "repetitions": args.repetitions, "rows": rows}
+        write_whole(args.json, json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def choosing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import choosing
+
+    yield choosing
+    for name in ("choosing", "scale_machine"):
+        sys.modules.pop(name, None)
+
+
+def test_each_choice_has_the_trainings_that_it_is_allowed(choosing) -> None:
+    drawn: list[int] = []
+
+    def train(i: int) -> float:
+        drawn.append(i)
+        return float(np.random.default_rng(len(drawn)).normal(i, 5.0))
+
+    for choose in choosing.CHOICES.values():
+        scene = choosing.Scene(np.arange(20.0), train)
+        drawn.clear()
+        choose(scene, 12)
+        assert 10 <= len(drawn) <= 12
+
+
+def test_every_choice_is_measured_on_the_same_searches(choosing, monkeypatch) -> None:
+    monkeypatch.setattr(choosing, "SCENES", {"without noise": choosing.normal(0.0)})
+    (row, *others) = list(choosing.measure(3, seed=1))
+    assert [other["n_trainings"] for other in (row, *others)] == list(choosing.N_TRAININGS)
+    # Without noise the best of the search is the best.
+    assert len(set(row["worth"].values())) == 1
+    assert choosing.as_line(row).count("|") == 3 + len(choosing.CHOICES)
