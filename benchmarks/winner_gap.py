@@ -29,8 +29,8 @@ import optuna
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from sb3_hpo import __version__, validation
-from sb3_hpo.candidates import Candidate, Validation
+from sb3_hpo import __version__
+from sb3_hpo.candidates import Candidate, Validated, Validation
 from sb3_hpo.finalists import choose_finalists
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
@@ -40,7 +40,7 @@ from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.seeds import selection_seeds, tuning_seeds, validation_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.training_queue import Trained
-from sb3_hpo.validation import validate
+from sb3_hpo.validation import Validator
 from sb3_hpo.validation_plan import ValidationPlan
 
 if TYPE_CHECKING:
@@ -139,20 +139,14 @@ class Simulation:
         """Finalists of the search, trained and compared by the package."""
         default = Candidate(None, None, {"index": N_TRIALS}, is_default=True)
         finalists = choose_finalists(self._trials(), SPACE, SETTINGS.n_finalists)
-        return validate(
-            optuna.storages.InMemoryStorage(),
-            "simulation",
-            None,
-            [default, *(Candidate(t.number, t.value, {"index": t.number}, is_default=False) for t in finalists)],
-            self.seeds,
-            SETTINGS.n_validation_episodes,
-            StopSignal(),
-            Deadline(None),
-            lambda candidate, score: None,
-            self.selection_seeds,
-            train=self._train,
-            plan=ValidationPlan(len(finalists), SETTINGS.n_selection_trainings, len(self.seeds)),
-        )
+        plan = ValidationPlan(len(finalists), SETTINGS.n_selection_trainings, len(self.seeds))
+        storage, n_episodes = optuna.storages.InMemoryStorage(), SETTINGS.n_validation_episodes
+        validator = Validator(storage, "simulation", None, n_episodes, train=self._train)
+        candidates = [
+            default,
+            *(Candidate(t.number, t.value, {"index": t.number}, is_default=False) for t in finalists),
+        ]
+        return validator.validate(candidates, self.seeds, self.selection_seeds, StopSignal(), Deadline(None), plan)
 
     def _trials(self) -> list[optuna.trial.FrozenTrial]:
         trials = []
@@ -207,17 +201,17 @@ def simulate(seed: int, n_repetitions: int, scenario: str) -> dict[str, float]:
     }
 
 
-def _index(validated: validation.Validated) -> int:
+def _index(validated: Validated) -> int:
     return int(validated.candidate.configuration["index"])
 
 
-def _gap(simulation: Simulation, validated: validation.Validated | None) -> float:
+def _gap(simulation: Simulation, validated: Validated | None) -> float:
     assert validated is not None
     assert validated.iqm is not None
     return validated.iqm - simulation.table.truth(_index(validated))
 
 
-def _covers(simulation: Simulation, validated: validation.Validated | None) -> bool:
+def _covers(simulation: Simulation, validated: Validated | None) -> bool:
     assert validated is not None
     assert validated.ci95 is not None
     return validated.ci95[0] <= simulation.table.truth(_index(validated)) <= validated.ci95[1]

@@ -14,7 +14,7 @@ from sb3_hpo.seeds import selection_seeds, validation_seeds
 from sb3_hpo.training_seconds import TrainingSeconds, seconds_of_trial
 from sb3_hpo.trial_attributes import RUNS
 from sb3_hpo.trial_counts import TrialCounts
-from sb3_hpo.validation import validate
+from sb3_hpo.validation import Validator
 from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_trainings import n_timesteps_of_validation
 from sb3_hpo.wording import count
@@ -83,22 +83,18 @@ class Judging:
             self._display.line(_announcement(plan) + again)
             stop.heed()
             self._display.begin("validation", n_runs, lambda: deadline.seconds_left)
-        validation = validate(
+        validator = Validator(
             self._storage,
             study.study_name,
             self._task,
-            candidates,
-            seeds,
             self._settings.n_validation_episodes,
-            stop,
-            deadline,
-            self._display.run_finished,
-            choosing if plan.n_selection_trainings else (),
-            plan=plan,
+            on_run=self._display.run_finished,
             on_failure=self._display.run_failed,
             workforce=self._workforce,
             max_retries=self._settings.max_retries,
         )
+        chosen_by = choosing if plan.n_selection_trainings else ()
+        validation = validator.validate(candidates, seeds, chosen_by, stop, deadline, plan)
         return TuningResult(
             study_name=study.study_name,
             algo=self._task.algo,

@@ -78,9 +78,7 @@ def _add_trials(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_validation(group: argparse._ArgumentGroup) -> None:
-    _add(
-        group, "--n-finalists", int, "Trials, trained to the end, that the winner is chosen among"
-    )
+    _add(group, "--n-finalists", int, "Trials, trained to the end, that the winner is chosen among")
     _add(
         group,
         "--n-validation-seeds",

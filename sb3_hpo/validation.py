@@ -11,103 +11,103 @@ command or worker.
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING
 
-from sb3_hpo.comparison import compare
 from sb3_hpo.interruption import Deadline
-from sb3_hpo.intervals import bootstrap_interval
 from sb3_hpo.retries import reap
-from sb3_hpo.scores import iqm
-from sb3_hpo.seeds import bootstrap_generator
+from sb3_hpo.selection import Selection
+from sb3_hpo.validation_plan import ValidationPlan
+from sb3_hpo.validation_summary import summarize
+from sb3_hpo.validation_trainings import Trainings, open_validation_study, train_and_evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from optuna.storages import BaseStorage
 
+    from sb3_hpo.candidates import Candidate, Validation
     from sb3_hpo.interruption import StopSignal
     from sb3_hpo.task import Task
     from sb3_hpo.training_queue import Trained
     from sb3_hpo.workforce import Workforce
 
-from sb3_hpo.candidates import Candidate, Validated, Validation
-from sb3_hpo.selection import Selection
-from sb3_hpo.validation_plan import ValidationPlan
-from sb3_hpo.validation_trainings import Trainings, open_validation_study, train_and_evaluate
 
+@dataclasses.dataclass(frozen=True)
+class Validator:
+    """Trains the candidates of a study again.
 
-def validate(
-    storage: BaseStorage,
-    study_name: str,
-    task: Task,
-    candidates: Sequence[Candidate],
-    seeds: Sequence[int],
-    n_episodes: int,
-    stop: StopSignal,
-    deadline: Deadline,
-    on_run: Callable[[Candidate, float], None],
-    selection_seeds: Sequence[int] = (),
-    train: Callable[..., Trained] | None = None,
-    on_failure: Callable[[Candidate, str], None] = lambda candidate, reason: None,
-    workforce: Workforce | None = None,
-    max_retries: int = 1,
-    plan: ValidationPlan | None = None,
-) -> Validation:
-    """Choose the best finalist, and compare it with the default, until done or until time or a signal ends it.
-
-    What was trained before, by this command or another one, is not trained again. What another worker is training is
-    left to it as long as there is something else to train.
-
-    A finalist of which a training fails is out, and the next best one takes its place; if the default fails there is
-    nothing to compare with, and validation ends. What failed is tried again by the next command.
-
-    :param candidates: the default, and the finalists, the most promising one first
-    :param seeds: validation seeds: they judge the chosen finalist and the default
+    :param storage: where the study is, and its validation is kept
     :param n_episodes: deterministic episodes that judge one trained agent
     :param on_run: called after every training with its candidate and score
-    :param selection_seeds: seeds that choose among the finalists, after the tuning seeds; they get the share of
-        the time that is theirs. Without either the first finalist is chosen
-    :param train: what trains; :func:`train_and_evaluate` unless a benchmark puts a table of scores in its place
     :param on_failure: called after a training that failed with its candidate and the reason
+    :param train: what trains; None for :func:`train_and_evaluate`. A benchmark puts a table of scores in its place
     :param workforce: who trains; None for this process
     :param max_retries: how often a training whose worker died is tried again
-    :param plan: what there is expected to be time for; None to train every finalist on all selection seeds if need be,
-        and on all validation seeds. Validation seeds beyond it are trained as long as there is time
     """
 
-    def interrupted() -> bool:
-        return stop.is_pending or deadline.is_over
+    storage: BaseStorage
+    study_name: str
+    task: Task
+    n_episodes: int
+    on_run: Callable[[Candidate, float], None] = lambda candidate, score: None
+    on_failure: Callable[[Candidate, str], None] = lambda candidate, reason: None
+    train: Callable[..., Trained] | None = None
+    workforce: Workforce | None = None
+    max_retries: int = 1
 
-    study = open_validation_study(storage, study_name)
-    reap(study)  # What a command that was killed had begun is no failure of this one.
-    finalists = [candidate for candidate in candidates if not candidate.is_default]
-    plan = plan or ValidationPlan(len(finalists), len(finalists) * len(selection_seeds), len(seeds))
-    default = next(candidate for candidate in candidates if candidate.is_default)
-    trainings = Trainings(
-        study,
-        task,
-        n_episodes,
-        interrupted,
-        on_run,
-        train or train_and_evaluate,
-        on_failure,
-        workforce,
-        filler=[(default, seed) for seed in seeds[: plan.n_seeds]],
-        max_retries=max_retries,
-        known={(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()},
-        known_late={(c.fingerprint, seed): value for c in finalists for seed, value in c.tuning_late_means.items()},
-    )
-    selection = Selection(finalists)
-    if seeds and len(finalists) > 1:
-        left = deadline.seconds_left
-        until = Deadline(None if left is None else plan.share_of_selection * left)
-        known = seeds_of_the_search(finalists)
-        selection.run(trainings, known, selection_seeds, plan.n_selection_trainings, until)
-    _judge(trainings, default, selection, seeds[: plan.n_seeds])
-    _go_on(trainings, default, selection, seeds, plan.n_seeds, deadline)
-    trainings.close()
-    return _summarize(trainings, default, selection, seeds)
+    def validate(
+        self,
+        candidates: Sequence[Candidate],
+        seeds: Sequence[int],
+        selection_seeds: Sequence[int],
+        stop: StopSignal,
+        deadline: Deadline,
+        plan: ValidationPlan | None = None,
+    ) -> Validation:
+        """Choose the best finalist, and compare it with the default, until done or until time or a signal ends it.
+
+        What was trained before, by this command or another one, is not trained again. What another worker is training
+        is left to it as long as there is something else to train.
+
+        A finalist of which a training fails is out, and the next best one takes its place; if the default fails there
+        is nothing to compare with, and validation ends. What failed is tried again by the next command.
+
+        :param candidates: the default, and the finalists, the most promising one first
+        :param seeds: validation seeds: they judge the chosen finalist and the default
+        :param selection_seeds: seeds that choose among the finalists, after the tuning seeds; they get the share of the
+            time that is theirs. Without either the first finalist is chosen
+        :param plan: what there is expected to be time for; None to train every finalist on all selection seeds if need
+            be, and on all validation seeds. Validation seeds beyond it are trained as long as there is time
+        """
+        study = open_validation_study(self.storage, self.study_name)
+        reap(study)  # What a command that was killed had begun is no failure of this one.
+        finalists = [candidate for candidate in candidates if not candidate.is_default]
+        default = next(candidate for candidate in candidates if candidate.is_default)
+        plan = plan or ValidationPlan(len(finalists), len(finalists) * len(selection_seeds), len(seeds))
+        trainings = Trainings(
+            study,
+            self.task,
+            self.n_episodes,
+            lambda: stop.is_pending or deadline.is_over,
+            self.on_run,
+            self.train or train_and_evaluate,
+            self.on_failure,
+            self.workforce,
+            filler=[(default, seed) for seed in seeds[: plan.n_seeds]],
+            max_retries=self.max_retries,
+            known={(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()},
+            known_late={(c.fingerprint, seed): value for c in finalists for seed, value in c.tuning_late_means.items()},
+        )
+        selection = Selection(finalists)
+        if seeds and len(finalists) > 1:
+            left = deadline.seconds_left
+            until = Deadline(None if left is None else plan.share_of_selection * left)
+            known = seeds_of_the_search(finalists)
+            selection.run(trainings, known, selection_seeds, plan.n_selection_trainings, until)
+        _judge(trainings, default, selection, seeds[: plan.n_seeds])
+        _go_on(trainings, default, selection, seeds, plan.n_seeds, deadline)
+        trainings.close()
+        return summarize(trainings, default, selection, seeds)
 
 
 def seeds_of_the_search(finalists: Sequence[Candidate]) -> list[int]:
@@ -150,64 +150,3 @@ def _go_on(
         if not trainings.complete([(candidate, seed) for seed in some for candidate in compared]):
             return
         n_done += at_once
-
-
-def _summarize(trainings: Trainings, default: Candidate, selection: Selection, seeds: Sequence[int]) -> Validation:
-    compared = [default, *selection.ranking[:1]]
-    n_done = min(len(trainings.scores(candidate, seeds)) for candidate in compared)
-    done = list(seeds[:n_done])
-    validated = [_validated(candidate, trainings, done) for candidate in compared]
-    validated.extend(Validated(candidate, [], None, None) for candidate in selection.ranking[1:])
-    validated.extend(Validated(candidate, [], None, None) for candidate in selection.failed)
-    validated = [_with_selection(v, selection, trainings) for v in validated]
-    comparison = None
-    if trainings.failure(default) is not None:
-        # Stable: the chosen finalist comes first, and the default before those that failed as it did.
-        validated.sort(key=lambda v: v.failure is not None)
-        return Validation(done, len(seeds), validated, None, selection.seeds)
-    if len(compared) > 1 and done:
-        default_late, late = (v.late_means for v in validated[:2])
-        comparison = compare(
-            validated[1].scores,
-            validated[0].scores,
-            bootstrap_generator(0),
-            (late, default_late) if late and default_late else None,
-        )
-        if comparison.is_taken:
-            validated[:2] = reversed(validated[:2])
-    elif not done:
-        # Stable, and the default is first: in a tie it stays ahead of what would replace it.
-        of_default = trainings.scores(default, seeds)
-        validated.sort(key=lambda v: _rank_without_comparison(v, of_default), reverse=True)
-    return Validation(done, len(seeds), validated, comparison, selection.seeds)
-
-
-def _rank_without_comparison(validated: Validated, of_default: Sequence[float]) -> tuple[bool, float]:
-    """By the score of the search; where no trial of the default was complete, by what validation has of it."""
-    score = validated.candidate.score
-    if score is None and validated.candidate.is_default and of_default:
-        score = float(iqm(of_default))
-    return validated.failure is None, -math.inf if score is None else score
-
-
-def _validated(candidate: Candidate, trainings: Trainings, seeds: Sequence[int]) -> Validated:
-    scores = trainings.scores(candidate, seeds)
-    if not scores:
-        return Validated(candidate, [], None, None)
-    # One seed says nothing about the spread.
-    interval = bootstrap_interval(scores, bootstrap_generator(0)) if len(scores) > 1 else None
-    late_means = trainings.late_means(candidate, seeds) or []
-    return Validated(candidate, scores, float(iqm(scores)), interval, late_means=late_means)
-
-
-def _with_selection(validated: Validated, selection: Selection, trainings: Trainings) -> Validated:
-    candidate = validated.candidate
-    failure = trainings.failure(candidate)
-    if candidate.is_default:
-        return dataclasses.replace(validated, failure=failure)
-    return dataclasses.replace(
-        validated,
-        failure=failure,
-        selection_scores=trainings.scores(candidate, selection.seeds_of(candidate)),
-        is_behind=failure is None and len(selection.seeds_of(candidate)) < len(selection.seeds),
-    )

@@ -146,6 +146,7 @@ LAYERS = [
     "validation_trainings",
     "warm_start",
     "selection",
+    "validation_summary",
     "validation",
     "result",
     "display",

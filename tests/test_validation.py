@@ -33,7 +33,7 @@ from sb3_hpo.trial_attributes import (
     WORKER,
     TrialInterruptedError,
 )
-from sb3_hpo.validation import validate
+from sb3_hpo.validation import Validator
 from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_trainings import (
     n_timesteps_of_validation,
@@ -45,7 +45,7 @@ from sb3_hpo.worker_identity import identity
 from tests.tasks import MAX_EPISODE_STEPS, SPACE, FailingStep, FakeTask, Faulty, record_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DEFAULT_PARAMS = {"learning_rate": 7e-4, "one_minus_gamma": SPACE.to_params({})["one_minus_gamma"], "n_steps": 5}
 SEEDS = [1, 2, 3, 4]
@@ -124,16 +124,20 @@ def table(monkeypatch: pytest.MonkeyPatch):
     return table
 
 
-def run(storage: optuna.storages.BaseStorage, candidates: list[Candidate], **options: Any) -> Validation:
-    arguments = {
-        "task": FakeTask(),
-        "seeds": SEEDS,
-        "n_episodes": 5,
-        "stop": StopSignal(),
-        "deadline": Deadline(None),
-        "on_run": lambda candidate, score: None,
-    }
-    return validate(storage, "s", candidates=candidates, **{**arguments, **options})
+def run(
+    storage: optuna.storages.BaseStorage,
+    candidates: list[Candidate],
+    seeds: list[int] = SEEDS,
+    selection_seeds: Sequence[int] = (),
+    stop: StopSignal | None = None,
+    deadline: Deadline | None = None,
+    plan: ValidationPlan | None = None,
+    **options: Any,
+) -> Validation:
+    validator = Validator(storage, "s", **{"task": FakeTask(), "n_episodes": 5, **options})
+    return validator.validate(
+        candidates, seeds, selection_seeds, stop or StopSignal(), deadline or Deadline(None), plan
+    )
 
 
 def test_candidates_are_the_default_and_the_best_trials(study: optuna.Study, task: FakeTask) -> None:
