@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sb3_hpo.intervals import difference_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
 
@@ -15,25 +15,18 @@ MIN_SEEDS_TO_ELIMINATE = 3
 """With three seeds each a finalist is out only where each of its runs is below every run of the leader."""
 
 
-def survivors(scores: Mapping[str, Sequence[float]], leader: str, generator: np.random.Generator) -> list[str]:
-    """The finalists that are not clearly worse than the leader.
+def is_clearly_worse(scores: Sequence[float], leader: Sequence[float], generator: np.random.Generator) -> bool:
+    """Whether the 95 % interval of the difference to the leader lies below zero.
 
-    Clearly worse: the 95 % interval of the difference (:func:`~sb3_hpo.intervals.difference_interval`) lies below
-    zero. To stop a finalist that is as good as the leader costs nothing, so the repeated looks need no correction; what
-    is said about the winner in the end comes from other seeds.
+    The interval is that of :func:`~sb3_hpo.intervals.difference_interval`. To stop a finalist that is as good as the
+    leader costs nothing, so the repeated looks need no correction; what is said about the winner in the end comes from
+    other seeds.
 
-    :param scores: name -> scores
-    :param leader: name of the one that leads
+    :param scores: scores of a finalist
+    :param leader: scores of the one that leads; either may have more than the other
     :param generator: where the draws of the bootstrap come from
-    :return: names in their order, the leader among them, and all with fewer than :data:`MIN_SEEDS_TO_ELIMINATE` scores;
-        all names where the leader has fewer
+    :return: False where one of the two has fewer than :data:`MIN_SEEDS_TO_ELIMINATE` scores
     """
-    if len(scores[leader]) < MIN_SEEDS_TO_ELIMINATE:
-        return list(scores)
-    return [
-        name
-        for name, values in scores.items()
-        if name == leader
-        or len(values) < MIN_SEEDS_TO_ELIMINATE
-        or difference_interval(values, scores[leader], generator)[1] >= 0.0
-    ]
+    if min(len(scores), len(leader)) < MIN_SEEDS_TO_ELIMINATE:
+        return False
+    return difference_interval(scores, leader, generator)[1] < 0.0

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from sb3_hpo.elimination import survivors
+from sb3_hpo.elimination import is_clearly_worse
 from sb3_hpo.scores import mean
 from sb3_hpo.seeds import bootstrap_generator
 from sb3_hpo.shrinkage import posterior_means
@@ -90,19 +90,25 @@ class Selection:
         """The next seed of those that have none, or else of the two that lead; nothing where one is left alone."""
         waiting = [pair for pair in self._later(seeds) if seeds.index(pair[1]) == self._n_seeds[pair[0].fingerprint]]
         new = [pair for pair in waiting if not self._n_seeds[pair[0].fingerprint]]
-        running = [] if new else self._running(trainings)
-        return new or [pair for pair in waiting if len(running) > 1 and pair[0] in running[:N_AHEAD]]
+        ahead = [] if new else self._ahead(trainings)
+        return new or [pair for pair in waiting if len(ahead) == N_AHEAD and pair[0] in ahead]
+
+    def _ahead(self, trainings: Trainings) -> list[Candidate]:
+        """The leader, and the best of the others that is not clearly worse."""
+        scores = self._scores(trainings)
+        ahead: list[Candidate] = []
+        for candidate in self.ranking:
+            leader = scores[self.ranking[0].fingerprint]
+            if not is_clearly_worse(scores[candidate.fingerprint], leader, bootstrap_generator(0)):
+                ahead.append(candidate)
+            if len(ahead) == N_AHEAD:
+                break
+        return ahead
 
     def _later(self, seeds: Sequence[int], wanted: Sequence[Pair] = ()) -> list[Pair]:
         """What comes next, from the leader on, for workers that have nothing else to do."""
         pairs = [(c, seed) for c in self.ranking for seed in seeds[self._n_seeds[c.fingerprint] :]]
         return [pair for pair in pairs if pair not in wanted]
-
-    def _running(self, trainings: Trainings) -> list[Candidate]:
-        """Those that are not clearly worse than the leader."""
-        scores = self._scores(trainings)
-        staying = survivors(scores, self.ranking[0].fingerprint, bootstrap_generator(0)) if self.ranking else []
-        return [candidate for candidate in self.ranking if candidate.fingerprint in staying]
 
     def _scores(self, trainings: Trainings) -> dict[str, list[float]]:
         return {c.fingerprint: trainings.scores(c, self.seeds_of(c)) for c in self.ranking}
