@@ -16,20 +16,29 @@ from optuna.trial import TrialState
 from sb3_hpo.candidates import Candidate
 from sb3_hpo.scores import iqm
 from sb3_hpo.study_description import DESCRIPTION
-from sb3_hpo.trial_attributes import HYPERPARAMS, RUNS
-from sb3_hpo.validation_trainings import CANDIDATE, SEED, validation_study_name
+from sb3_hpo.trial_attributes import CANDIDATE, HYPERPARAMS, RUNS, SEED
+from sb3_hpo.validation_trainings import validation_study_name
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from matplotlib.axes import Axes
 
 COLOURS = {TrialState.COMPLETE: "tab:green", TrialState.PRUNED: "tab:orange", TrialState.FAIL: "0.7"}
-LABELS = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "given up or failed"}
+LABELS = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "paused or pruned",
+    TrialState.FAIL: "given up or failed",
+}
+_SPREAD = 0.2
+"""How far the points of a row lie apart, as a share of a row."""
 
 
 def draw_search(axes: Axes, study: optuna.Study) -> None:
     """Every trial's learning curve, coloured by how the trial ended."""
     labelled = set()
-    for trial in study.trials:
+    # What was trained to the end lies above.
+    for trial in sorted(study.trials, key=lambda trial: trial.state == TrialState.COMPLETE):
         for run in trial.user_attrs.get(RUNS, []):
             if run.get("returns"):
                 label = None if trial.state in labelled else LABELS[trial.state]
@@ -38,7 +47,7 @@ def draw_search(axes: Axes, study: optuna.Study) -> None:
                 axes.plot(run["timesteps"], means, color=COLOURS[trial.state], alpha=0.7, label=label)
     axes.set_xlabel("environment steps")
     axes.set_ylabel("mean return of an evaluation")
-    axes.set_title(f"{len(study.trials)} trials: most are given up early")
+    axes.set_title(f"{len(study.trials)} trials: most end early")
     axes.legend(loc="center right", framealpha=0.9)
 
 
@@ -53,18 +62,28 @@ def draw_validation(axes: Axes, study: optuna.Study, validation: optuna.Study) -
         candidate = Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False)
         names.setdefault(candidate.fingerprint, candidate.name)
     judging = scores[default.fingerprint].keys()
-    ranked = sorted(scores, key=lambda fingerprint: float(iqm(list(scores[fingerprint].values()))))
+    ranked = sorted(scores, key=lambda name: _place(scores[name], judging))
     for row, fingerprint in enumerate(ranked):
         judged = [score for seed, score in scores[fingerprint].items() if seed in judging]
         chose = [score for seed, score in scores[fingerprint].items() if seed not in judging]
-        axes.plot(chose, [row] * len(chose), "o", color="tab:blue", fillstyle="none", alpha=0.8)
-        axes.plot(judged, [row] * len(judged), "o", color="tab:blue", alpha=0.6)
+        colour = "0.4" if fingerprint == default.fingerprint else "tab:blue"
+        axes.plot(chose, _rows(row, len(chose)), "o", color=colour, fillstyle="none", alpha=0.8)
+        axes.plot(judged, _rows(row, len(judged)), "o", color=colour, alpha=0.6)
         if judged:
             axes.plot([float(iqm(judged))], [row], "|", color="black", markersize=28, markeredgewidth=2)
     axes.set_yticks(range(len(ranked)), [names[fingerprint] for fingerprint in ranked])
     axes.set_ylim(-0.6, len(ranked) - 0.4)
-    axes.set_xlabel("mean return of the trained agent; bar: IQM; hollow: on the seeds that chose the finalist")
+    axes.set_xlabel("mean return of the trained agent; bar: IQM; hollow: seeds that chose")
     axes.set_title("Trained again on seeds that the search never saw")
+
+
+def _place(scores: Mapping[int, float], judging: Collection[int]) -> tuple[bool, float, int]:
+    """Those that were judged above, each group by the mean; in a tie those with more seeds."""
+    return any(seed in judging for seed in scores), float(np.mean(list(scores.values()))), len(scores)
+
+
+def _rows(row: int, n_points: int) -> list[float]:
+    return [row + _SPREAD * ((place % 3) - 1) for place in range(n_points)]
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ DEFAULT_COLOUR = "#6b7280"
 FINALIST_COLOUR = "#1f4e8c"
 INTERVAL_COLOUR = "#b3261e"
 
-_ROW_HEIGHT = 80
+_ROW_HEIGHT = 55
 _SPREAD = 0.22
 """How far the points of a row lie apart, as a share of a row."""
 
@@ -38,7 +38,8 @@ def comparison_section(data: StudyData) -> Section:
         f"{count(len(verdict.seeds), 'validation seed')} judged what is compared with the default, and the default."
     ]
     if verdict.selection_seeds:
-        text.append(f"{count(len(verdict.selection_seeds), 'selection seed')} chose it among the finalists before.")
+        n_seeds = count(len(verdict.selection_seeds), "other seed")
+        text.append(f"Up to {n_seeds} for each finalist had chosen it: those that led got more of them.")
     picture = Picture("comparison", "", reading, _chart(shown))
     return Section("comparison", "Winner and default on fresh seeds", [picture], text)
 
