@@ -24,13 +24,16 @@ class Cores:
 
     def __init__(self) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._before = _children()
         self._since = time.perf_counter(), *_columns(), _own()
 
     def of_others(self) -> dict[str, float]:
         """Cores that other processes used, and those that the host of a virtual machine gave to other machines."""
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
+        # Not for helpers of this process itself, such as those of a pool, which live as long as it does.
+        while orphans := _children() - self._before:
+            for orphan in orphans:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(orphan, 0)
         start, busy, stolen, own = self._since
         seconds = time.perf_counter() - start
         busy_now, stolen_now = _columns()
@@ -45,6 +48,11 @@ def _columns() -> tuple[float, float]:
     line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
     columns = [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in line.split()[1:]]
     return sum(columns[i] for i in _BUSY), columns[_STOLEN]
+
+
+def _children() -> set[int]:
+    threads = Path("/proc/self/task").glob("*/children")
+    return {int(number) for children in threads for number in children.read_text(encoding="ascii").split()}
 
 
 def _own() -> float:

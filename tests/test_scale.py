@@ -78,3 +78,16 @@ def test_what_a_command_leaves_running_is_not_taken_for_the_work_of_others() -> 
     words = [sys.executable, "-c", program, ORPHAN]
     done = subprocess.run(words, cwd=BENCHMARKS, capture_output=True, text=True, check=True, timeout=60)
     assert float(done.stdout) > 0.4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cores are those of /proc/stat")
+def test_a_helper_that_lives_as_long_as_the_benchmark_is_not_waited_for() -> None:
+    program = (
+        "import subprocess, sys; from scale_cores import Cores; "
+        "helper = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+        "cores = Cores(); print(cores.of_others()); helper.kill(); helper.wait()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=BENCHMARKS, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "cores_of_others" in done.stdout
