@@ -57,6 +57,20 @@ def test_a_better_score_shows_that_it_was_none() -> None:
     assert not is_reached(paused(9.0), *THREE, complete(500.5, 4.0))
 
 
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        # Steps 0 to 4: those after step 2 are the second half.
+        ((9.0, 9.0, 9.0, 500.0, 500.0), True),
+        ((9.0, 500.0, 500.0, 499.0, 500.0), False),
+        ((500.0, 500.0, 500.0, 500.0, 9.0), False),
+        ((500.0,), True),
+    ],
+)
+def test_who_has_come_there_in_the_end_alone_does_not_count(reports: tuple[float, ...], expected: bool) -> None:
+    assert is_reached(paused(9.0), *THREE[:2], complete(500.0, 4.0, *reports)) == expected
+
+
 def test_neither_the_default_nor_a_repetition_counts() -> None:
     default = complete(500.0, 4.0, **{ORIGIN: DEFAULT_CONFIGURATION})
     assert not is_reached(paused(9.0), *THREE[:2], default)

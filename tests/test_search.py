@@ -248,7 +248,7 @@ def test_what_the_scores_do_not_tell_apart_is_left_to_validation(
     clock = SearchClock(TuningSettings(**options), Deadline(100.0))
     for x, expected in ((1.0, search_seconds), (2.0, search_seconds), (3.0, at_ceiling)):
         trial = complete(seconds)
-        trial.params, trial.intermediate_values = {"x": x}, {1: 0.5}
+        trial.params, trial.intermediate_values = {"x": x}, {1: 0.5, 4: trial.value}
         clock.learn_from(trial)
         assert clock.seconds_left == pytest.approx(expected, abs=1.0)
     assert clock.is_at_ceiling == (options.get("n_validation_seeds") != 0 and options.get("n_finalists") != 1)

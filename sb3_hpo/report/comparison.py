@@ -39,7 +39,7 @@ def comparison_section(data: StudyData) -> Section:
     ]
     if verdict.selection_seeds:
         n_seeds = count(len(verdict.selection_seeds), "other seed")
-        text.append(f"Up to {n_seeds} for each finalist had chosen it: those that led got more of them.")
+        text.append(f"It was chosen among the finalists on up to {n_seeds} each: those that led got more of them.")
     picture = Picture("comparison", "", reading, _chart(shown))
     return Section("comparison", "Winner and default on fresh seeds", [picture], text)
 
