@@ -54,7 +54,7 @@ def _command_of(folder: Path, study_name: str) -> str:
     storage = open_storage(storage_location(None, str(folder.parent.parent)), create=False)
     command = read_description(load_study(storage, study_name), study_name).command
     # Without places on the machine of whoever tuned.
-    return re.sub(r" (-f|--log-folder)[ =]\S+", "", re.sub(r"^.*?sb3-hpo(?= )", "sb3-hpo", command))
+    return re.sub(r" (-f|--log-folder)[ =]\S+", "", re.sub(r"^.*? tune(?= )", "sb3-hpo tune", command))
 
 
 def main() -> None:
