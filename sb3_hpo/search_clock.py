@@ -59,6 +59,8 @@ class SearchClock:
         self._closing = self._longest_closing
         self._seconds = TrainingSeconds()
         self._ceiling = Ceiling(settings.n_finals)
+        self.ended_at_ceiling = False
+        """Whether it was found to be over at a ceiling; what ends afterwards changes the estimates."""
 
     @property
     def validation_time(self) -> ValidationTime | None:
@@ -81,7 +83,9 @@ class SearchClock:
     def is_over(self) -> bool:
         """Whether the rest of the time belongs to validation."""
         left = self._deadline.seconds_left
-        return left is not None and left <= self._reserve
+        is_over = left is not None and left <= self._reserve
+        self.ended_at_ceiling |= is_over and self.is_at_ceiling
+        return is_over
 
     @property
     def is_closing(self) -> bool:

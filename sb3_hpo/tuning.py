@@ -225,7 +225,7 @@ class Tuning:
         else:
             supervise(study, command, crew, stop, clock, display.trial_finished)
         display.end()
-        if clock.is_at_ceiling and clock.is_over:
+        if clock.ended_at_ceiling:
             display.line("several trials share the best score, which more of them would not change: on to validation")
 
 

@@ -254,6 +254,23 @@ def test_what_the_scores_do_not_tell_apart_is_left_to_validation(
     assert clock.is_at_ceiling == (options.get("n_validation_seeds") != 0 and options.get("n_finalists") != 1)
 
 
+def test_a_search_that_a_ceiling_has_ended_says_so_whatever_ends_afterwards() -> None:
+    clock = SearchClock(TuningSettings(), deadline := Deadline(100.0))
+    for x in (1.0, 2.0, 3.0):
+        trial = complete(2.0)
+        trial.params, trial.intermediate_values = {"x": x}, {1: 0.5, 4: 1.0}
+        clock.learn_from(trial)
+    assert not clock.is_over
+    assert not clock.ended_at_ceiling
+    deadline._end = time.monotonic() + 60.0
+    assert clock.is_over
+    cheap = complete(0.1)
+    cheap.params, cheap.intermediate_values = {"x": 4.0}, {1: 0.5, 4: 1.0}
+    clock.learn_from(cheap)
+    assert not clock.is_over
+    assert clock.ended_at_ceiling
+
+
 def test_search_without_a_limit_is_never_over() -> None:
     clock = SearchClock(TuningSettings(n_trials=1), Deadline(None))
     clock.learn_from(complete(1e9))
