@@ -131,7 +131,7 @@ def test_result_shows_every_candidate_and_the_verdict() -> None:
     assert all(cell in winner_row for cell in ("100.0", "99.0 to 101.0", "99 100 100 101"))
     assert all(cell in default_row for cell in ("11.0", "50.0", "49.0 to 51.0", "49 50 50 51"))
     assert text.index(winner_row) < text.index(default_row)
-    assert text.index(default_row) < text.index("30 31 stopped")
+    assert text.index(default_row) < text.index("30 31 behind")
     assert BETTER.verdict() in text.splitlines()
     assert "not reached" not in text
 
