@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from sb3_hpo.candidates import Candidate
 from sb3_hpo.training_queue import Trained, TrainingQueue, ValidationWorker
-from sb3_hpo.trial_attributes import CANDIDATE, FAILURE, N_TIMESTEPS, SEED, WORKER, TrialInterruptedError
+from sb3_hpo.trial_attributes import CANDIDATE, FAILURE, N_EPISODES, N_TIMESTEPS, SEED, WORKER, TrialInterruptedError
 from sb3_hpo.worker_identity import identity
 
 if TYPE_CHECKING:
@@ -40,6 +41,18 @@ def test_as_many_trainings_wait_as_there_are_workers_and_none_twice(study: optun
     queue.withdraw()
     assert asked(study) == []
     assert queue.failures(0) == {}
+
+
+def test_seconds_are_those_of_the_longest_training(study: optuna.Study) -> None:
+    queue = TrainingQueue(study, 3)
+    assert queue.seconds() == {}
+    start = datetime.datetime(2026, 1, 1)
+    for candidate, seconds in ((ONE, 5.0), (ONE, 9.0), (ONE, 7.0), (TWO, 1.0)):
+        attributes = {CANDIDATE: candidate.fingerprint, SEED: 1, N_EPISODES: 3}
+        trial = create_trial(state=TrialState.COMPLETE, value=1.0, user_attrs=attributes)
+        trial.datetime_start, trial.datetime_complete = start, start + datetime.timedelta(seconds=seconds)
+        study.add_trial(trial)
+    assert queue.seconds() == {ONE.fingerprint: 9.0, TWO.fingerprint: 1.0}
 
 
 def test_what_another_command_asked_for_is_not_withdrawn(study: optuna.Study) -> None:

@@ -293,6 +293,18 @@ def test_a_finalist_that_was_lucky_once_gives_its_place_to_the_next(storage, tab
     assert ranking(result) == [2, 0, 3, 4, 1]
 
 
+def test_of_equally_good_finalists_those_with_more_seeds_stay_ahead(storage, table) -> None:
+    late_means = {1: [400.0], 2: [400.0], 3: [480.0]}
+    trainings = table({0: LOW, 1: CEILING, 2: CEILING, 3: CEILING}, late_means=late_means)
+    finalists = [
+        dataclasses.replace(judged(name, s7=500.0), tuning_late_means={7: late})
+        for name, late in ((1, 500.0), (2, 499.0), (3, 480.0))
+    ]
+    run(storage, [DEFAULT, *finalists], selection_seeds=SELECTION_SEEDS)
+    choosing = [name for name, seed in trainings.done if seed in SELECTION_SEEDS]
+    assert [choosing.count(name) for name in (1, 2, 3)] == [4, 4, 0]
+
+
 @pytest.mark.parametrize("n_trainings", [0, 1, 2, 3, 5, 8])
 def test_no_more_trainings_choose_than_are_planned(storage, table, n_trainings: int) -> None:
     trainings = table({0: LOW, 1: HIGH, 2: HIGH, 3: LOW})
@@ -606,6 +618,17 @@ def test_what_runs_when_the_time_to_choose_is_over_still_chooses(storage, monkey
     options = {"deadline": Deadline(2.4), "selection_seeds": SELECTION_SEEDS[:2], "workforce": workers}
     result = run(storage, candidates, **options)
     assert (result.selection_seeds, named(result.ranking[-1])) == (SELECTION_SEEDS[:1], 1)
+
+
+def test_workers_with_nothing_else_to_do_train_the_default_on_planned_seeds_alone(storage, monkeypatch) -> None:
+    monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
+    monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 1e9)
+    trainings = Trainings({0: LOW, 1: HIGH, 2: LOW})
+    workers = Elsewhere(open_validation_study(storage, "s"), trainings, lambda: None)
+    options = {"deadline": Deadline(1e6), "selection_seeds": SELECTION_SEEDS, "workforce": workers}
+    result = run(storage, [DEFAULT, candidate(1), candidate(2)], plan=ValidationPlan(2, 2, 1), **options)
+    assert result.seeds == SEEDS[:1]
+    assert [pair for pair in trainings.done if pair[0] == 0] == [(0, SEEDS[0])]
 
 
 @pytest.mark.parametrize(
