@@ -75,7 +75,7 @@ class Selection:
         self._n_seeds = dict.fromkeys(self._n_seeds, len(known_seeds))
         is_complete = True
         while True:
-            self.seeds = seeds[: max(self._n_seeds.values(), default=0)]
+            self.seeds = seeds[: max((self._n_seeds[c.fingerprint] for c in self.ranking), default=0)]
             self._rank(trainings)
             left = n_trainings - sum(n - len(known_seeds) for n in self._n_seeds.values())
             wanted = self._wanted(trainings, seeds)[: max(0, left)]

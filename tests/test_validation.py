@@ -305,6 +305,24 @@ def test_of_equally_good_finalists_those_with_more_seeds_stay_ahead(storage, tab
     assert [choosing.count(name) for name in (1, 2, 3)] == [4, 4, 0]
 
 
+def test_a_leader_that_fails_is_out_and_the_next_goes_on(storage, table) -> None:
+    """The leader has three seeds when it fails on the fourth; the others have two then, and one more is allowed."""
+
+    class Failing(Trainings):
+        def __call__(self, task: FakeTask, configuration: Mapping[str, Any], seed: int, *args: Any) -> Trained:
+            if (configuration["name"], seed) == (1, SELECTION_SEEDS[3]):
+                raise RuntimeError("broken")
+            return super().__call__(task, configuration, seed, *args)
+
+    trainings = Failing({0: LOW, 1: [500], 2: [490, 10, 10, 10], 3: [480]})
+    candidates = [DEFAULT, candidate(1), candidate(2), candidate(3)]
+    options = {"plan": ValidationPlan(3, 8, len(SEEDS)), "train": trainings}
+    result = run(storage, candidates, selection_seeds=SELECTION_SEEDS, **options)
+    assert ranking(result) == [3, 0, 2, 1]
+    assert [len(v.selection_scores) for v in result.ranking] == [3, 0, 2, 3]
+    assert [v.is_behind for v in result.ranking] == [False, False, True, False]
+
+
 @pytest.mark.parametrize("n_trainings", [0, 1, 2, 3, 5, 8])
 def test_no_more_trainings_choose_than_are_planned(storage, table, n_trainings: int) -> None:
     trainings = table({0: LOW, 1: HIGH, 2: HIGH, 3: LOW})
