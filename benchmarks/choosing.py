@@ -3,7 +3,8 @@
 ``python benchmarks/choosing.py --repetitions 500 --seed 0 --json benchmarks/results/choosing.json`` simulates searches
 of 20 complete trials, of which eight become finalists for their one score, and chooses one of them with 6, 12 or 15
 trainings: by :class:`sb3_hpo.selection.Selection`, or by the mean where the first two, three or five finalists are
-trained on the same seeds. Printed is what the chosen one is truly worth, with the 95 % interval of the mean.
+trained on the same seeds. None gets more than five, as in the project, so two of them have no use for more than ten
+trainings. Printed is what the chosen one is truly worth, with the 95 % interval of the mean.
 
 ``normal, noise s``: configurations are worth a standard normal number, and a training scores that, give or take ``s``.
 ``succeeds or fails``: a training scores 500 with the probability that belongs to the configuration, drawn from a Beta
@@ -79,7 +80,7 @@ class Scene:
 def select(scene: Scene, n_trainings: int) -> int:
     """The project's choice."""
     selection = Selection(scene.finalists)
-    selection.run(scene, SEEDS[:1], SEEDS[1:], n_trainings, Deadline(None))  # type: ignore[arg-type]
+    selection.run(scene, SEEDS[:1], SEEDS[1:], n_trainings, Deadline(None))
     return scene.finalists.index(selection.ranking[0])
 
 

@@ -88,7 +88,8 @@ class Selection:
 
     def _wanted(self, trainings: Trainings, seeds: Sequence[int]) -> list[Pair]:
         """The next seed of those that have none, or else of the two that lead; nothing where one is left alone."""
-        waiting = [pair for pair in self._later(seeds) if seeds.index(pair[1]) == self._n_seeds[pair[0].fingerprint]]
+        n_done = [self._n_seeds[candidate.fingerprint] for candidate in self.ranking]
+        waiting = [(c, seeds[n]) for c, n in zip(self.ranking, n_done, strict=True) if n < len(seeds)]
         new = [pair for pair in waiting if not self._n_seeds[pair[0].fingerprint]]
         ahead = [] if new else self._ahead(trainings)
         return new or [pair for pair in waiting if len(ahead) == N_AHEAD and pair[0] in ahead]
@@ -105,7 +106,7 @@ class Selection:
                 break
         return ahead
 
-    def _later(self, seeds: Sequence[int], wanted: Sequence[Pair] = ()) -> list[Pair]:
+    def _later(self, seeds: Sequence[int], wanted: Sequence[Pair]) -> list[Pair]:
         """What comes next, from the leader on, for workers that have nothing else to do."""
         pairs = [(c, seed) for c in self.ranking for seed in seeds[self._n_seeds[c.fingerprint] :]]
         return [pair for pair in pairs if pair not in wanted]

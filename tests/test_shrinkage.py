@@ -30,6 +30,12 @@ def test_by_hand() -> None:
     assert posterior_means({"a": [0.0, 2.0], "b": [10.0, 12.0]}) == pytest.approx(expected)
 
 
+def test_differences_smaller_than_noise_are_not_taken_for_none() -> None:
+    """Variance within: 18, between: below zero, so a tenth of 18; then k = 10, and the mean is 4.5."""
+    found = posterior_means({"a": [1.0, 7.0], "b": [2.0, 8.0]})
+    assert found == pytest.approx({"a": (2 * 4 + 10 * 4.5) / 12, "b": (2 * 5 + 10 * 4.5) / 12})
+
+
 @given(TABLES)
 def test_between_its_own_mean_and_that_of_all(table: dict[str, list[float]]) -> None:
     found = posterior_means(table)
