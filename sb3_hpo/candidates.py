@@ -74,7 +74,7 @@ class Validated:
     :param iqm: interquartile mean of the scores; None without scores
     :param ci95: 95 % bootstrap interval of the interquartile mean; None with fewer than two scores
     :param selection_scores: scores on the first selection seeds, as far as it came; empty for the default
-    :param is_behind: whether it got fewer selection seeds than another finalist, for being behind
+    :param is_behind: whether it got fewer selection seeds than another finalist, and is not the chosen one
     :param late_means: mean return over the last quarter of each training of ``scores``; empty where one is not known
     :param failure: why one of its trainings failed, in one line: it cannot win; None if none did
     """

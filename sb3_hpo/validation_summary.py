@@ -80,5 +80,7 @@ def _with_selection(validated: Validated, selection: Selection, trainings: Train
         validated,
         failure=failure,
         selection_scores=trainings.scores(candidate, selection.seeds_of(candidate)),
-        is_behind=failure is None and len(selection.seeds_of(candidate)) < len(selection.seeds),
+        is_behind=failure is None
+        and candidate not in selection.ranking[:1]
+        and len(selection.seeds_of(candidate)) < len(selection.seeds),
     )

@@ -293,6 +293,14 @@ def test_a_finalist_that_was_lucky_once_gives_its_place_to_the_next(storage, tab
     assert ranking(result) == [2, 0, 3, 4, 1]
 
 
+def test_the_chosen_finalist_is_not_behind_however_few_seeds_it_has(storage, table) -> None:
+    table({0: [5], 1: [500, 10], 2: [400, 10], 3: [300]})
+    candidates, plan = [DEFAULT, candidate(1), candidate(2), candidate(3)], ValidationPlan(3, 5, len(SEEDS))
+    result = run(storage, candidates, selection_seeds=SELECTION_SEEDS, plan=plan)
+    assert (named(result.finalist), result.ranking[0].selection_scores) == (3, [300])
+    assert not any(v.is_behind for v in result.ranking)
+
+
 def test_of_equally_good_finalists_those_with_more_seeds_stay_ahead(storage, table) -> None:
     late_means = {1: [400.0], 2: [400.0], 3: [480.0]}
     trainings = table({0: LOW, 1: CEILING, 2: CEILING, 3: CEILING}, late_means=late_means)
@@ -450,7 +458,7 @@ def test_few_selection_seeds_choose_without_stopping_any_early(storage, table, n
 
 
 @given(st.dictionaries(st.sampled_from([1, 2, 3]), st.lists(st.integers(0, 9), min_size=8, max_size=8)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_default_is_trained_on_every_seed_whatever_the_scores(scores: dict) -> None:
     trainings = Trainings({0: [5] * 8, **scores})
     result = run(
