@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 import torch
+from hypothesis import settings
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 torch.set_num_threads(1)
 os.environ.pop("SB3_HPO_STORAGE", None)  # Tests keep their studies to themselves.
 optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+# How long an example takes on a machine that does other work, too, says nothing about the code.
+settings.register_profile("sb3-hpo", deadline=None)
+settings.load_profile("sb3-hpo")
 
 
 @event.listens_for(Engine, "connect")

@@ -58,7 +58,7 @@ STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 ENDS = st.sampled_from(["complete", "complete", "pruned", "fails", "dies"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     turns=st.lists(st.integers(0, 3), max_size=MAX_TURNS),
     ends=st.lists(ENDS, max_size=12),

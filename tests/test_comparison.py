@@ -40,7 +40,7 @@ def test_verdict(scores: list[float], others: list[float], verdict: str) -> None
     assert compare(scores, others, generator()).verdict == verdict
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SCORES, SCORES)
 def test_comparison_turned_round_says_the_opposite(scores: list[float], others: list[float]) -> None:
     there, back = compare(scores, others, generator()), compare(others, scores, generator())
@@ -134,7 +134,7 @@ def test_what_fails_more_often_is_seldom_taken(share: float) -> None:
     assert sum(comparison.is_taken for comparison in taken) <= 12
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SCORES)
 def test_nothing_is_better_than_itself(scores: list[float]) -> None:
     comparison = compare(scores, scores, generator())

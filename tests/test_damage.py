@@ -24,7 +24,7 @@ from sb3_hpo.trial_attributes import FAILURE, was_interrupted
 
 KINDS = [".db", ".log"]
 STUDIES = ("s", "s-validation")
-ANYWHERE = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+ANYWHERE = settings(max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def opened(file: Path) -> optuna.storages.BaseStorage:

@@ -85,7 +85,7 @@ def test_an_edited_range_holds_with_hindsight_replay_too():
 
 
 @given(data=st.data(), algo=st.sampled_from(algorithm_names()))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_edited_spaces_go_there_and_back(data, algo):
     space = get_algorithm(algo).search_space
     edits: dict[str, object] = {}
