@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT, UNAFFORDABLE
-from sb3_hpo.trial_cost import MAX_TRAININGS, Growth, median_seconds
+from sb3_hpo.trial_cost import median_seconds
 from sb3_hpo.wording import duration
 
 if TYPE_CHECKING:
@@ -86,14 +86,16 @@ def expected_seconds(seconds_at: Sequence[float], n_evaluations: int) -> float:
 
 
 def _usual_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float | None:
-    """What a whole training of the default takes, or is expected to; where it was not trained, the median of all."""
+    """What a whole training of the default takes, or is expected to; where it was not trained, the median of all.
+
+    Expected by its own pace, as that of any trial is, and not by how the times of others grew: one that learns nothing
+    before its first evaluations takes a hundred times as long in all.
+    """
     default = next((trial.params for trial in trials if trial.user_attrs.get(ORIGIN) == DEFAULT_CONFIGURATION), None)
     if default is not None:
         of_default = [seconds for trial in trials if trial.params == default for seconds in _seconds_at(trial)]
         if of_default:
-            latest = trials[-MAX_TRAININGS:]
-            growth = Growth([seconds for trial in latest for seconds in _seconds_at(trial)], n_evaluations)
-            return growth.seconds(max(of_default, key=len))
+            return expected_seconds(max(of_default, key=len), n_evaluations)
     return median_seconds(trials, n_evaluations)
 
 

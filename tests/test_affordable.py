@@ -119,6 +119,16 @@ def test_what_costs_as_much_as_the_default_is_affordable() -> None:
     assert not is_affordable(trial_of(study, 0.7, ABOVE_DEFAULT * 30.0 + 0.1))
 
 
+def test_trainings_that_learn_nothing_at_first_do_not_say_what_the_default_takes() -> None:
+    """Three of them take 60 times as long in all as to their second evaluation; the default 16 s."""
+    study = limited(40.0)
+    trial_of(study, 0.5, 4.0, 8.0, origin=DEFAULT_CONFIGURATION)
+    for x in (0.1, 0.2, 0.3):
+        trial_of(study, x, 0.1, 0.2, 6.0, 12.0)
+    assert is_affordable(trial_of(study, 0.6, 6.0, 12.0))
+    assert not is_affordable(trial_of(study, 0.7, 6.1, 12.2))
+
+
 @pytest.mark.parametrize("affordable", [None, 0.001])
 def test_without_a_limit_or_a_first_evaluation_nothing_is_constrained(affordable: float | None) -> None:
     study = limited(affordable)
