@@ -13,9 +13,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from sb3_hpo.interruption import Deadline
 from sb3_hpo.retries import reap
 from sb3_hpo.selection import Selection
+from sb3_hpo.time_to_choose import TimeToChoose
 from sb3_hpo.validation_plan import ValidationPlan
 from sb3_hpo.validation_summary import summarize
 from sb3_hpo.validation_trainings import Trainings, open_validation_study, train_and_evaluate
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from sb3_hpo.candidates import Candidate, Validation
-    from sb3_hpo.interruption import StopSignal
+    from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.task import Task
     from sb3_hpo.training_queue import Trained
     from sb3_hpo.workforce import Workforce
@@ -100,8 +100,8 @@ class Validator:
         )
         selection = Selection(finalists)
         if seeds and len(finalists) > 1:
-            left = deadline.seconds_left
-            until = Deadline(None if left is None else plan.share_of_selection * left)
+            planned = seeds[: plan.n_seeds]
+            until = TimeToChoose(deadline, plan, lambda: 2 * len(planned) - len(trainings.scores(default, planned)))
             known = seeds_of_the_search(finalists)
             selection.run(trainings, known, selection_seeds, plan.n_selection_trainings, until)
         _judge(trainings, default, selection, seeds[: plan.n_seeds])

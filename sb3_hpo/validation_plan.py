@@ -34,11 +34,6 @@ class ValidationPlan:
         """Trainings that it takes, fewer if two finalists keep the lead."""
         return self.n_selection_trainings + (1 + min(1, self.n_finalists)) * self.n_seeds
 
-    @property
-    def share_of_selection(self) -> float:
-        """Share of the trainings that choose among the finalists."""
-        return self.n_selection_trainings / max(1, self.n_trainings)
-
     def within(self, n_trainings: int, *, in_a_tie: bool = False) -> ValidationPlan:
         """The plan cut down to a number of trainings.
 

@@ -162,7 +162,7 @@ class Trainings:
         """Have all these candidates trained with these seeds, in this order; False if it was stopped before the end.
 
         It stops at the first failure too, with the reason in :meth:`failure`. Workers that would have nothing to do
-        meanwhile begin with what comes next.
+        meanwhile begin with the filler, and then with what comes next.
 
         :param deadline: no training begins after it; what others have begun by then is waited for, as it is paid for
         :param ahead: what is needed next, unless these trainings show that it is not
@@ -224,7 +224,8 @@ class Trainings:
 
     def _ask_for(self, missing: Sequence[Pair], ahead: Sequence[Pair]) -> None:
         n_workers = 1 if self._workforce is None else self._workforce.n_workers
-        later = [pair for pair in self._missing([*ahead, *self._filler]) if self.failure(pair[0]) is None]
+        # The filler first: it is needed whatever these trainings show.
+        later = [pair for pair in self._missing([*self._filler, *ahead]) if self.failure(pair[0]) is None]
         self._queue.ask_for([*missing, *later] if n_workers != 1 else missing, n_workers)
 
     def _work_or_wait(self) -> None:

@@ -131,6 +131,7 @@ LAYERS = [
     "search",
     "ceiling",
     "validation_plan",
+    "time_to_choose",
     "search_clock",
     "finalists",
     "candidates",

@@ -609,11 +609,12 @@ def test_choosing_leaves_judging_its_time(storage, table, monkeypatch: pytest.Mo
 
 
 class Elsewhere:
-    """Stands for two workers elsewhere: whenever they are looked after they end what they train, and take the next."""
+    """Stands for workers elsewhere: whenever they are looked after they end what they train, and take the next."""
 
-    n_workers = 2
-
-    def __init__(self, study: optuna.Study, trainings: Trainings, pass_time: Callable[[], None]) -> None:
+    def __init__(
+        self, study: optuna.Study, trainings: Trainings, pass_time: Callable[[], None], n_workers: int = 2
+    ) -> None:
+        self.n_workers = n_workers
         self.study = study
         self.trainings = trainings
         self.pass_time = pass_time
@@ -625,7 +626,7 @@ class Elsewhere:
             attributes = trial.user_attrs
             self.study.tell(trial, self.trainings(None, attributes[HYPERPARAMS], attributes[SEED], 5).score)
         n_waiting = len(self.study.get_trials(states=(TrialState.WAITING,)))
-        self.running = [self.study.ask() for _ in range(min(2, n_waiting))]
+        self.running = [self.study.ask() for _ in range(min(self.n_workers, n_waiting))]
 
 
 def test_what_runs_when_the_time_to_choose_is_over_still_chooses(storage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -646,6 +647,24 @@ def test_what_runs_when_the_time_to_choose_is_over_still_chooses(storage, monkey
     assert (result.selection_seeds, named(result.ranking[-1])) == (SELECTION_SEEDS[:1], 1)
 
 
+def test_trainings_of_the_default_meanwhile_take_nothing_from_the_choice(storage, monkeypatch) -> None:
+    """Eight of 16 trainings compare, for which 4.0 would be left; but the default has its four while they choose."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
+
+    def pass_time() -> None:
+        nonlocal now
+        now += 1.0 if workers.running else 0.0
+
+    trainings = Trainings({0: LOW, 1: [1, 2, 3, 4, 5], 2: [1, 2, 3, 4, 6]})
+    workers = Elsewhere(open_validation_study(storage, "s"), trainings, pass_time)
+    finalists = [judged(name, s7=50.0) for name in (1, 2)]
+    options = {"deadline": Deadline(8.0), "selection_seeds": SELECTION_SEEDS, "workforce": workers}
+    result = run(storage, [DEFAULT, *finalists], plan=ValidationPlan(2, 8, 4), **options)
+    assert (result.selection_seeds, result.seeds) == ([7, *SELECTION_SEEDS], SEEDS)
+
+
 def test_workers_with_nothing_else_to_do_train_the_default_on_planned_seeds_alone(storage, monkeypatch) -> None:
     monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
     monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 1e9)
@@ -655,6 +674,20 @@ def test_workers_with_nothing_else_to_do_train_the_default_on_planned_seeds_alon
     result = run(storage, [DEFAULT, candidate(1), candidate(2)], plan=ValidationPlan(2, 2, 1), **options)
     assert result.seeds == SEEDS[:1]
     assert [pair for pair in trainings.done if pair[0] == 0] == [(0, SEEDS[0])]
+
+
+def test_workers_that_wait_for_a_choice_train_the_default_before_a_leader_that_may_fall(storage, monkeypatch) -> None:
+    """Three workers: while the two that lead are trained, the third one begins with what is needed in any case."""
+    monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
+    monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 1e9)
+    trainings = Trainings({0: LOW, 1: LOW, 2: LOW})
+    workers = Elsewhere(open_validation_study(storage, "s"), trainings, lambda: None, n_workers=3)
+    finalists = [judged(name, s7=500.0) for name in (1, 2)]
+    options = {"deadline": Deadline(1e6), "selection_seeds": SELECTION_SEEDS[:2], "workforce": workers}
+    run(storage, [DEFAULT, *finalists], plan=ValidationPlan(2, 4, 1), **options)
+    assert trainings.done[:3] == [(1, SELECTION_SEEDS[0]), (2, SELECTION_SEEDS[0]), (0, SEEDS[0])]
+    # And once it has all planned seeds, with what comes next.
+    assert trainings.done[3:5] == [(1, SELECTION_SEEDS[1]), (2, SELECTION_SEEDS[1])]
 
 
 @pytest.mark.parametrize(
