@@ -129,6 +129,15 @@ def test_trainings_that_learn_nothing_at_first_do_not_say_what_the_default_takes
     assert not is_affordable(trial_of(study, 0.7, 6.1, 12.2))
 
 
+def test_what_the_default_takes_is_known_best_from_where_it_came_furthest() -> None:
+    """Its first evaluation took 4 s, so 16 s in all; when it went on the second took 8 s, so 28 s in all."""
+    study = limited(40.0)
+    trial_of(study, 0.5, 4.0, origin=DEFAULT_CONFIGURATION)
+    assert not is_affordable(trial_of(study, 0.6, 10.0))
+    trial_of(study, 0.5, 4.0, 12.0)
+    assert is_affordable(trial_of(study, 0.7, 10.0))
+
+
 @pytest.mark.parametrize("affordable", [None, 0.001])
 def test_without_a_limit_or_a_first_evaluation_nothing_is_constrained(affordable: float | None) -> None:
     study = limited(affordable)
