@@ -2,11 +2,13 @@
 
 ``python benchmarks/choosing.py --repetitions 500 --seed 0 --json benchmarks/results/choosing.json`` simulates searches
 of 20 complete trials, of which eight become finalists for their one score, and chooses one of them with 6, 12 or 15
-trainings: by :class:`sb3_hpo.selection.Selection`, or by the mean where the first two, three or five finalists are
-trained on the same seeds. None gets more than five, as in the project, so two of them have no use for more than ten
-trainings. Printed is what the chosen one is truly worth, with the 95 % interval of the mean.
+trainings: by :class:`sb3_hpo.selection.Selection`; by the same with the scores of the search ``as scored``; or by the
+mean where the first two, three or five finalists are trained on the same seeds. None gets more than five, as in the
+project, so two of them have no use for more than ten trainings. Printed is what the chosen one is truly worth, with the
+95 % interval of the mean.
 
-``normal, noise s``: configurations are worth a standard normal number, and a training scores that, give or take ``s``.
+``normal, noise s``: configurations are worth a standard normal number, and a training scores that, give or take ``s``;
+with ``seeds d`` a seed also adds to all of them a number with a standard deviation of ``d``.
 ``succeeds or fails``: a training scores 500 with the probability that belongs to the configuration, drawn from a Beta
 distribution, and else something between 10 and 450, as DQN on CartPole does; what one is worth is that probability.
 """
@@ -17,7 +19,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -44,22 +46,23 @@ class Scene:
     It stands for :class:`~sb3_hpo.validation_trainings.Trainings`.
 
     :param worth: what each trial's configuration is truly worth
-    :param train: place -> score of a training of that trial
+    :param train: place and number of the seed -> score of a training of that trial
     """
 
-    def __init__(self, worth: np.ndarray, train: Callable[[int], float]) -> None:
-        first = np.array([train(i) for i in range(len(worth))])
+    def __init__(self, worth: np.ndarray, train: Callable[[int, int], float]) -> None:
+        first = np.array([train(i, SEEDS[0]) for i in range(len(worth))])
         places = np.argsort(-first, kind="stable")[:N_FINALISTS].tolist()
         self.worth = [float(worth[place]) for place in places]
         self.finalists = [Candidate(i, float(first[p]), {"i": i}, is_default=False) for i, p in enumerate(places)]
-        self._train = {c.fingerprint: (lambda p=p: train(p)) for c, p in zip(self.finalists, places, strict=True)}
-        self._scores = {(c.fingerprint, SEEDS[0]): float(first[p]) for c, p in zip(self.finalists, places, strict=True)}
+        self._places = {c.fingerprint: p for c, p in zip(self.finalists, places, strict=True)}
+        self._train = train
+        self._scores = {(name, SEEDS[0]): float(first[place]) for name, place in self._places.items()}
 
     def complete(self, pairs: Sequence[tuple[Candidate, int]], *rest: object) -> bool:
         """Draw what is missing."""
         for candidate, seed in pairs:
             if not self.has(candidate, seed):
-                self._scores[candidate.fingerprint, seed] = self._train[candidate.fingerprint]()
+                self._scores[candidate.fingerprint, seed] = self._train(self._places[candidate.fingerprint], seed)
         return True
 
     def has(self, candidate: Candidate, seed: int) -> bool:
@@ -77,11 +80,25 @@ class Scene:
         """None fails."""
 
 
-def select(scene: Scene, n_trainings: int) -> int:
-    """The project's choice."""
-    selection = Selection(scene.finalists)
-    selection.run(scene, SEEDS[:1], SEEDS[1:], n_trainings, Deadline(None))
-    return scene.finalists.index(selection.ranking[0])
+class AsScored(Selection):
+    """The project's choice, in which a score of the search counts as much as any other to the end."""
+
+    @staticmethod
+    def levelled(scores: Mapping[str, Sequence[float]], n_known: int) -> dict[str, list[float]]:
+        """The scores."""
+        del n_known
+        return {name: [*values] for name, values in scores.items()}
+
+
+def by(selects: type[Selection]) -> Choice:
+    """The choice of the project, or of a subclass."""
+
+    def choose(scene: Scene, n_trainings: int) -> int:
+        selection = selects(scene.finalists)
+        selection.run(scene, SEEDS[:1], SEEDS[1:], n_trainings, Deadline(None))
+        return scene.finalists.index(selection.ranking[0])
+
+    return choose
 
 
 def equally(n_finalists: int) -> Choice:
@@ -97,19 +114,21 @@ def equally(n_finalists: int) -> Choice:
 
 
 CHOICES: dict[str, Choice] = {
-    "the two that lead": select,
+    "the two that lead": by(Selection),
+    "as scored": by(AsScored),
     "two on the same seeds": equally(2),
     "three on the same seeds": equally(3),
     "five on the same seeds": equally(5),
 }
 
 
-def normal(noise: float) -> Callable[[np.random.Generator], Scene]:
-    """Searches whose scores are normal."""
+def normal(noise: float, of_seeds: float = 0.0) -> Callable[[np.random.Generator], Scene]:
+    """Searches whose scores are normal, on seeds of which some are easier for all."""
 
     def draw(generator: np.random.Generator) -> Scene:
         worth = generator.normal(size=N_TRIALS)
-        return Scene(worth, lambda i: float(generator.normal(worth[i], noise)))
+        easier = generator.normal(scale=of_seeds, size=len(SEEDS)) if of_seeds else np.zeros(len(SEEDS))
+        return Scene(worth, lambda i, seed: float(generator.normal(worth[i] + easier[seed], noise)))
 
     return draw
 
@@ -119,7 +138,7 @@ def all_or_nothing(alpha: float, beta: float) -> Callable[[np.random.Generator],
 
     def draw(generator: np.random.Generator) -> Scene:
         worth = generator.beta(alpha, beta, size=N_TRIALS)
-        return Scene(worth, lambda i: 500.0 if generator.random() < worth[i] else float(generator.uniform(10, 450)))
+        return Scene(worth, lambda i, _: 500.0 if generator.random() < worth[i] else float(generator.uniform(10, 450)))
 
     return draw
 
@@ -128,6 +147,8 @@ SCENES = {
     "normal, noise 0.3": normal(0.3),
     "normal, noise 1": normal(1.0),
     "normal, noise 2": normal(2.0),
+    "normal, noise 0.3, seeds 1": normal(0.3, of_seeds=1.0),
+    "normal, noise 1, seeds 1": normal(1.0, of_seeds=1.0),
     "succeeds or fails, Beta(1, 1)": all_or_nothing(1.0, 1.0),
     "succeeds or fails, Beta(0.5, 1)": all_or_nothing(0.5, 1.0),
 }

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from sb3_hpo.elimination import is_clearly_worse
 from sb3_hpo.scores import mean
 from sb3_hpo.seeds import bootstrap_generator
-from sb3_hpo.shrinkage import posterior_means
+from sb3_hpo.shrinkage import posterior_means, shrunk_mean
 from sb3_hpo.validation_plan import N_AHEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sb3_hpo.candidates import Candidate
     from sb3_hpo.interruption import Deadline
@@ -80,11 +80,12 @@ class Selection:
             left = n_trainings - sum(n - len(known_seeds) for n in self._n_seeds.values())
             wanted = self._wanted(trainings, seeds)[: max(0, left)]
             if not wanted or not is_complete:
-                return
+                break
             is_complete = trainings.complete(wanted, deadline, self._later(seeds, wanted)[: left - len(wanted)])
             for candidate, seed in wanted:
                 self._n_seeds[candidate.fingerprint] += trainings.has(candidate, seed)
             is_complete = self.drop_failed(trainings) or is_complete
+        self._rank(trainings, len(known_seeds))
 
     def _wanted(self, trainings: Trainings, seeds: Sequence[int]) -> list[Pair]:
         """The next seed of those that have none, or else of the two that lead; nothing where one is left alone."""
@@ -111,11 +112,27 @@ class Selection:
         pairs = [(c, seed) for c in self.ranking for seed in seeds[self._n_seeds[c.fingerprint] :]]
         return [pair for pair in pairs if pair not in wanted]
 
+    @staticmethod
+    def levelled(scores: Mapping[str, Sequence[float]], n_known: int) -> dict[str, list[float]]:
+        """The scores, those of the search less what they are too high by on average.
+
+        A seed may be easier for all of them, and the highest of many scores are mostly lucky. Who has no other one
+        would win by that. While there is something to train, it may: so every finalist gets its turn, and a search that
+        looks where it expects too much finds more (``benchmarks/choosing.py``).
+
+        :param scores: finalist -> its scores, those of the search first
+        :param n_known: number of scores of the search
+        """
+        falls = [float(mean(s[:n_known]) - mean(s[n_known:])) for s in scores.values() if 0 < n_known < len(s)]
+        fall = shrunk_mean(falls)
+        return {name: [*(score - fall for score in s[:n_known]), *s[n_known:]] for name, s in scores.items()}
+
     def _scores(self, trainings: Trainings) -> dict[str, list[float]]:
         return {c.fingerprint: trainings.scores(c, self.seeds_of(c)) for c in self.ranking}
 
-    def _rank(self, trainings: Trainings) -> None:
-        scores = self._scores(trainings)
+    def _rank(self, trainings: Trainings, n_known: int = 0) -> None:
+        """From the best to the worst; what the scores on the first ``n_known`` seeds are too high by is taken off."""
+        scores = self.levelled(self._scores(trainings), n_known)
         known = {name: values for name, values in scores.items() if values}
         expected = posterior_means(known) if known else {}
         late = {c.fingerprint: trainings.late_means(c, self.seeds_of(c)) for c in self.ranking}

@@ -41,6 +41,21 @@ def posterior_means(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return dict(zip(scores, posterior.tolist(), strict=True))
 
 
+def shrunk_mean(values: Sequence[float]) -> float:
+    r"""The mean, drawn towards zero as far as chance may have made it; hardly where it is far larger than its error.
+
+    It is :math:`\bar x \max(0, 1 - s^2 / (n \bar x^2))`, the positive part of the estimator of James and Stein for a
+    single number whose variance is estimated (Efron and Morris 1975, as above).
+
+    :param values: any number of them; fewer than two say nothing, which is 0
+    """
+    if len(values) < 2:
+        return 0.0
+    found = float(np.mean(values))
+    error = float(np.var(values, ddof=1)) / len(values)
+    return found * max(0.0, 1.0 - error / found**2) if found else 0.0
+
+
 def _variance_within(scores: Sequence[Sequence[float]]) -> float:
     """Variance of the scores of one finalist around its mean; that of all where none has two."""
     n_repeats = sum(len(values) - 1 for values in scores)

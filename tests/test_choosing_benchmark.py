@@ -22,7 +22,7 @@ def choosing(monkeypatch: pytest.MonkeyPatch):
 def test_each_choice_has_the_trainings_that_it_is_allowed(choosing) -> None:
     drawn: list[int] = []
 
-    def train(i: int) -> float:
+    def train(i: int, seed: int) -> float:
         drawn.append(i)
         return float(np.random.default_rng(len(drawn)).normal(i, 5.0))
 
@@ -40,3 +40,16 @@ def test_every_choice_is_measured_on_the_same_searches(choosing, monkeypatch) ->
     # Without noise the best of the search is the best.
     assert len(set(row["worth"].values())) == 1
     assert choosing.as_line(row).count("|") == 3 + len(choosing.CHOICES)
+
+
+def test_with_easier_seeds_the_choice_is_not_by_the_easy_one(choosing, monkeypatch) -> None:
+    """The first seed adds 100 to all; three are trained on others, and of the rest nothing else is known."""
+    scene = choosing.Scene(np.arange(20.0), lambda i, seed: float(i) + 100.0 * (seed == choosing.SEEDS[0]))
+    assert choosing.CHOICES["the two that lead"](scene, 3) == 0
+    assert choosing.CHOICES["as scored"](scene, 3) > 2
+    draw = choosing.normal(0.0, of_seeds=1.0)
+    scene = draw(np.random.default_rng(0))
+    scene.complete([(candidate, seed) for candidate in scene.finalists for seed in choosing.SEEDS])
+    first, second = (np.array(scene.scores(candidate, choosing.SEEDS)) for candidate in scene.finalists[:2])
+    assert np.ptp(first) > 0
+    assert first - second == pytest.approx(np.full(len(choosing.SEEDS), scene.worth[0] - scene.worth[1]))

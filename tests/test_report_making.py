@@ -78,6 +78,31 @@ def test_small_studies_have_a_report(tmp_path: Path, outcomes: list[str], said: 
     assert len(page.column("trial") if page.table else []) == len(outcomes)
 
 
+@pytest.mark.parametrize("constraints", [None, {"cost": 0.5}])
+def test_what_is_infeasible_is_said_where_plots_have_it(tmp_path: Path, constraints: dict[str, float] | None) -> None:
+    study = new_study()
+    for number in range(12):
+        params = {"learning_rate": 10 ** (-4 + number / 6), "batch_size_pow": 4 + number % 6}
+        study.add_trial(
+            optuna.create_trial(
+                value=float(number),
+                params=params,
+                distributions={name: DISTRIBUTIONS[name] for name in params},
+                constraints=constraints,
+            )
+        )
+    page = report(study, tmp_path)
+    legend = [trace.get("name") for trace in page.figures["figure-parallel"]["data"]]
+    assert ("Infeasible" in legend) == ("Infeasible is what violates" in page.text) == (constraints is not None)
+
+
+def test_the_first_trial_of_a_slice_is_not_white(tmp_path: Path) -> None:
+    page = report(with_trials("complete", *["complete"] * 8), tmp_path)
+    marker = page.figures["figure-slice_0"]["data"][0]["marker"]
+    assert marker["cmin"] <= min(marker["color"]) - 2
+    assert marker["cmax"] == max(marker["color"])
+
+
 def test_equal_scores_and_params_that_never_vary_are_no_mistake(tmp_path: Path) -> None:
     study = new_study()
     for _ in range(12):

@@ -301,6 +301,19 @@ def test_the_chosen_finalist_is_not_behind_however_few_seeds_it_has(storage, tab
     assert not any(v.is_behind for v in result.ranking)
 
 
+@pytest.mark.parametrize(("n_trainings", "counts", "chosen"), [(2, [0, 1, 1], 3), (3, [1, 1, 1], 1)])
+def test_a_seed_that_was_easier_for_all_chooses_nobody_that_has_no_other(storage, table, n_trainings, counts, chosen):
+    """Two fall by 42 and 43; of the third nothing is known but a score on the seed that was easier for them."""
+    trainings = table({0: [5], 1: [70], 2: [58], 3: [60]})
+    candidates = [DEFAULT, judged(3, s7=102.0), judged(2, s7=101.0), judged(1, s7=100.0)]
+    plan = ValidationPlan(3, n_trainings, len(SEEDS))
+    result = run(storage, candidates, selection_seeds=SELECTION_SEEDS, plan=plan)
+    choosing = [name for name, seed in trainings.done if seed in SELECTION_SEEDS]
+    assert [choosing.count(name) for name in (1, 2, 3)] == counts
+    assert named(result.finalist) == chosen
+    assert result.finalist.selection_scores == [99.0 + chosen, 70 if chosen == 1 else 60]
+
+
 def test_of_equally_good_finalists_those_with_more_seeds_stay_ahead(storage, table) -> None:
     late_means = {1: [400.0], 2: [400.0], 3: [480.0]}
     trainings = table({0: LOW, 1: CEILING, 2: CEILING, 3: CEILING}, late_means=late_means)

@@ -50,6 +50,12 @@ _PARALLEL = (
     "A line is a complete trial, through its score at the left and its value of each param. Follow the darkest "
     "lines, those of the best scores, to see which values they share."
 )
+_INFEASIBLE = (
+    "Infeasible is what violates a constraint of the study. With a time limit there is one: a whole training must take "
+    "no longer than what leaves time to train it again on fresh seeds."
+)
+_PALEST = 0.25
+"""Share of the colours that the first trials of a slice do not get: on white they would be hardly seen."""
 
 
 class Plots:
@@ -107,7 +113,7 @@ class Plots:
         both = [trial for trial in trials if all(name in trial.params for name in params)]
         study = self._of(both)
         plot = _plot(lambda kind: kind.plot_contour(study, params=params, target_name=SCORE), height=480)
-        return self._section("contour", title, _CONTOUR, plot, self._only(trials))
+        return self._section("contour", title, _CONTOUR + self._feasible(both), plot, self._only(trials))
 
     def _parallel(self) -> Section:
         title = "All params together"
@@ -116,7 +122,7 @@ class Plots:
             return self._section("parallel", title, "", _NONE_COMPLETE)
         study = self._of(trials)
         plot = _plot(lambda kind: kind.plot_parallel_coordinate(study, target_name=SCORE), height=460)
-        return self._section("parallel", title, _PARALLEL, plot, self._only(trials))
+        return self._section("parallel", title, _PARALLEL + self._feasible(trials), plot, self._only(trials))
 
     def _section(
         self, key: str, title: str, reading: str, content: OptunaPlot | str, text: Sequence[str] = ()
@@ -146,6 +152,11 @@ class Plots:
             return []
         of = count(len(self._trials), "complete trial")
         return [f"Drawn are {len(trials):,} of {of}: the best and the latest, half of each."]
+
+    @staticmethod
+    def _feasible(trials: Sequence[FrozenTrial]) -> str:
+        """What Optuna's legend means, which it draws as soon as a trial has a constraint."""
+        return f" {_INFEASIBLE}" if any(trial.constraints for trial in trials) else ""
 
     def _params(self, trials: Sequence[FrozenTrial]) -> list[str]:
         """The most important ones first."""
@@ -178,7 +189,10 @@ def _slice(study: optuna.Study, param: str) -> OptunaPlot:
     def draw(kind: Any) -> Any:
         plot = kind.plot_slice(study, params=[param], target_name=SCORE)
         if kind is optuna.visualization:
-            plot.update_traces(marker_showscale=False)  # Side by side it would take half of the width.
+            numbers = [trial.number for trial in study.get_trials(deepcopy=False)]
+            palest = min(numbers) - _PALEST * max(1, max(numbers) - min(numbers))
+            # Side by side, a scale of colours would take half of the width.
+            plot.update_traces(marker={"showscale": False, "cmin": palest, "cmax": max(numbers)})
         return plot
 
     return _plot(draw, height=300)
