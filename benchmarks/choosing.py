@@ -5,7 +5,7 @@ of 20 complete trials, of which eight become finalists for their one score, and 
 trainings: by :class:`sb3_hpo.selection.Selection`; by the same with the scores of the search ``as scored``; or by the
 mean where the first two, three or five finalists are trained on the same seeds. None gets more than five, as in the
 project, so two of them have no use for more than ten trainings. Printed is what the chosen one is truly worth, with the
-95 % interval of the mean.
+95 % interval of the mean, and how much more or less than the project's it is, in pairs.
 
 ``normal, noise s``: configurations are worth a standard normal number, and a training scores that, give or take ``s``;
 with ``seeds d`` a seed also adds to all of them a number with a standard deviation of ``d``.
@@ -16,14 +16,16 @@ distribution, and else something between 10 and 450, as DQN on CartPole does; wh
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scale_machine import machine
 
 from sb3_hpo.candidates import Candidate
@@ -47,11 +49,12 @@ class Scene:
 
     :param worth: what each trial's configuration is truly worth
     :param train: place and number of the seed -> score of a training of that trial
+    :param n_finalists: trials with the best scores that become finalists
     """
 
-    def __init__(self, worth: np.ndarray, train: Callable[[int, int], float]) -> None:
+    def __init__(self, worth: np.ndarray, train: Callable[[int, int], float], n_finalists: int = N_FINALISTS) -> None:
         first = np.array([train(i, SEEDS[0]) for i in range(len(worth))])
-        places = np.argsort(-first, kind="stable")[:N_FINALISTS].tolist()
+        places = np.argsort(-first, kind="stable")[:n_finalists].tolist()
         self.worth = [float(worth[place]) for place in places]
         self.finalists = [Candidate(i, float(first[p]), {"i": i}, is_default=False) for i, p in enumerate(places)]
         self._places = {c.fingerprint: p for c, p in zip(self.finalists, places, strict=True)}
@@ -113,8 +116,9 @@ def equally(n_finalists: int) -> Choice:
     return choose
 
 
+OURS = "the two that lead"
 CHOICES: dict[str, Choice] = {
-    "the two that lead": by(Selection),
+    OURS: by(Selection),
     "as scored": by(AsScored),
     "two on the same seeds": equally(2),
     "three on the same seeds": equally(3),
@@ -122,23 +126,48 @@ CHOICES: dict[str, Choice] = {
 }
 
 
-def normal(noise: float, of_seeds: float = 0.0) -> Callable[[np.random.Generator], Scene]:
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How large a search and its choice are.
+
+    :param n_trials: trials that were trained to the end
+    :param n_finalists: finalists of them
+    :param n_seeds: seeds, that of the search and those that choose
+    """
+
+    n_trials: int = N_TRIALS
+    n_finalists: int = N_FINALISTS
+    n_seeds: int = len(SEEDS)
+
+
+Draw: TypeAlias = Callable[[np.random.Generator, Size], Scene]
+
+
+def normal(noise: float, of_seeds: float = 0.0) -> Draw:
     """Searches whose scores are normal, on seeds of which some are easier for all."""
 
-    def draw(generator: np.random.Generator) -> Scene:
-        worth = generator.normal(size=N_TRIALS)
-        easier = generator.normal(scale=of_seeds, size=len(SEEDS)) if of_seeds else np.zeros(len(SEEDS))
-        return Scene(worth, lambda i, seed: float(generator.normal(worth[i] + easier[seed], noise)))
+    def draw(generator: np.random.Generator, size: Size) -> Scene:
+        worth = generator.normal(size=size.n_trials)
+        easier = generator.normal(scale=of_seeds, size=size.n_seeds) if of_seeds else np.zeros(size.n_seeds)
+
+        def train(i: int, seed: int) -> float:
+            return float(generator.normal(worth[i] + easier[seed], noise))
+
+        return Scene(worth, train, size.n_finalists)
 
     return draw
 
 
-def all_or_nothing(alpha: float, beta: float) -> Callable[[np.random.Generator], Scene]:
+def all_or_nothing(alpha: float, beta: float) -> Draw:
     """Searches whose trainings succeed or fail."""
 
-    def draw(generator: np.random.Generator) -> Scene:
-        worth = generator.beta(alpha, beta, size=N_TRIALS)
-        return Scene(worth, lambda i, _: 500.0 if generator.random() < worth[i] else float(generator.uniform(10, 450)))
+    def draw(generator: np.random.Generator, size: Size) -> Scene:
+        worth = generator.beta(alpha, beta, size=size.n_trials)
+
+        def train(i: int, seed: int) -> float:
+            return 500.0 if generator.random() < worth[i] else float(generator.uniform(10, 450))
+
+        return Scene(worth, train, size.n_finalists)
 
     return draw
 
@@ -154,29 +183,36 @@ SCENES = {
 }
 
 
-def measure(n_repetitions: int, seed: int) -> Iterator[dict[str, object]]:
+def measure(n_repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
     """What each choice comes to; all of them on the same searches."""
     for place, (name, draw) in enumerate(SCENES.items()):
         for n_trainings in N_TRAININGS:
             found: dict[str, list[float]] = {choice: [] for choice in CHOICES}
             for repetition in range(n_repetitions):
                 for choice, choose in CHOICES.items():
-                    scene = draw(np.random.default_rng([seed, place, n_trainings, repetition]))
+                    scene = draw(np.random.default_rng([seed, place, n_trainings, repetition]), Size())
                     found[choice].append(scene.worth[choose(scene, n_trainings)])
             yield {
                 "scene": name,
                 "n_trainings": n_trainings,
                 "worth": {choice: float(np.mean(values)) for choice, values in found.items()},
-                "half_interval": {c: float(1.96 * np.std(v) / len(v) ** 0.5) for c, v in found.items()},
+                "half_interval": {choice: half_interval(values) for choice, values in found.items()},
+                "half_interval_of_less": {
+                    choice: half_interval(np.subtract(values, found[OURS])) for choice, values in found.items()
+                },
             }
 
 
-def as_line(row: dict[str, object]) -> str:
+def half_interval(values: npt.ArrayLike) -> float:
+    """Half of the 95 % interval of the mean."""
+    return float(1.96 * np.std(values) / np.size(values) ** 0.5)
+
+
+def as_line(row: Mapping[str, Any]) -> str:
     """A line of the table."""
-    worth, half = row["worth"], row["half_interval"]
-    if not isinstance(worth, dict) or not isinstance(half, dict):
-        raise TypeError(f"{row!r} is no row")
-    cells = [f"{worth[choice]:.3f} ± {half[choice]:.3f}" for choice in CHOICES]
+    worth, half = row["worth"], row["half_interval_of_less"]
+    cells = [f"{worth[OURS]:.3f} ± {row['half_interval'][OURS]:.3f}"]
+    cells += [f"{worth[c]:.3f} ({worth[c] - worth[OURS]:+.3f} ± {half[c]:.3f})" for c in CHOICES if c != OURS]
     return f"| {row['scene']} | {row['n_trainings']} | " + " | ".join(cells) + " |"
 
 

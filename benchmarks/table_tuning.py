@@ -11,18 +11,17 @@ from optuna.pruners import BasePruner, MedianPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.candidates import Candidate, choose_candidates
+from sb3_hpo.choice_size import ChoiceSize, choice_size, kept_for_choosing
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.objective import Objective
 from sb3_hpo.promoting import n_finals
 from sb3_hpo.search import search
-from sb3_hpo.search_clock import MAX_CHOOSING_SHARE
 from sb3_hpo.selection import Selection
 from sb3_hpo.tables.purse import Purse
 from sb3_hpo.tables.purse_clock import PurseClock
 from sb3_hpo.tables.table_study import table_pruner, table_sampler
 from sb3_hpo.tables.table_task import TableTask
 from sb3_hpo.validation import seeds_of_the_search
-from sb3_hpo.validation_plan import N_AHEAD
 from sb3_hpo.validation_trainings import Trainings, open_validation_study
 
 if TYPE_CHECKING:
@@ -126,13 +125,15 @@ class TableTuning:
             return 0
         if policy.share is not None:
             return round(policy.share * budget)
-        for_two = N_AHEAD * self._table.n_evaluations
-        most = policy.settings.n_selection_trainings // N_AHEAD
-        return for_two * min(most, int(MAX_CHOOSING_SHARE * budget) // for_two)
+        kept = kept_for_choosing(self._choice_size(), budget / self._table.n_evaluations)
+        return kept * self._table.n_evaluations
+
+    def _choice_size(self) -> ChoiceSize:
+        return choice_size(self._policy.settings, self.purse.budget / self._table.n_evaluations)
 
     def _selection_seeds(self) -> list[int]:
         settings = self._policy.settings
-        return list(range(settings.n_seeds, self._table.n_seeds))[: settings.n_selection_seeds]
+        return list(range(settings.n_seeds, self._table.n_seeds))[: self._choice_size().n_seeds]
 
     def _objective(self, interrupted: Callable[[], bool]) -> Objective:
         settings = self._policy.settings
@@ -164,12 +165,11 @@ class TableTuning:
 
     def _select(self) -> list[Candidate]:
         """The project's finalists, ranked by the project's choice among them on seeds that the search never saw."""
-        settings = self._policy.settings
-        finalists = self._candidates(settings.n_finalists)
+        size = self._choice_size()
+        finalists = self._candidates(size.n_finalists)
         selection = Selection(finalists)
         known, deadline = seeds_of_the_search(finalists), PurseDeadline(self.purse, self._table.n_evaluations)
-        n_trainings = settings.n_selection_trainings
-        selection.run(self._trainings(finalists), known, self._selection_seeds(), n_trainings, deadline)
+        selection.run(self._trainings(finalists), known, self._selection_seeds(), size.n_trainings, deadline)
         return selection.ranking
 
     def _candidates(self, n_finalists: int) -> list[Candidate]:
@@ -178,7 +178,7 @@ class TableTuning:
 
     def _allot(self) -> list[Candidate]:
         """Finalists that were trained to the end, by the level of all their seeds, which were given one by one."""
-        finalists = self._candidates(self._policy.settings.n_finalists)
+        finalists = self._candidates(self._policy.settings.n_usual_finalists)
         trainings, seeds = self._trainings(finalists), list(range(self._table.n_seeds))
         trainings.complete([(candidate, seeds[0]) for candidate in finalists])
         deadline = PurseDeadline(self.purse, self._table.n_evaluations)

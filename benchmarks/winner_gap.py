@@ -138,7 +138,7 @@ class Simulation:
     def validate(self) -> Validation:
         """Finalists of the search, trained and compared by the package."""
         default = Candidate(None, None, {"index": N_TRIALS}, is_default=True)
-        finalists = choose_finalists(self._trials(), SPACE, SETTINGS.n_finalists)
+        finalists = choose_finalists(self._trials(), SPACE, SETTINGS.n_usual_finalists)
         plan = ValidationPlan(len(finalists), SETTINGS.n_selection_trainings, len(self.seeds))
         storage, n_episodes = optuna.storages.InMemoryStorage(), SETTINGS.n_validation_episodes
         validator = Validator(storage, "simulation", None, n_episodes, train=self._train)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from sb3_hpo.choice_size import choice_size_after
 from sb3_hpo.objective import n_timesteps_trained, seconds_of_whole_training
 from sb3_hpo.result import TuningResult
 from sb3_hpo.seeds import selection_seeds, validation_seeds
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from sb3_hpo.candidates import Candidate
+    from sb3_hpo.choice_size import ChoiceSize
     from sb3_hpo.display import Display
     from sb3_hpo.interruption import Deadline, StopSignal
     from sb3_hpo.settings import TuningSettings
@@ -72,12 +74,13 @@ class Judging:
         :param tuning_seeds: seeds that are no validation seeds
         """
         started = time.monotonic()
-        plan = self._plan(study, candidates, deadline)
+        size = choice_size_of(study, self._task, self._settings)
+        plan = self._plan(study, candidates, deadline, size)
         candidates = candidates[: 1 + plan.n_finalists]
         n_runs = plan.n_trainings
         n_asked = self._settings.n_validation_seeds if n_runs else 0
         seeds = validation_seeds(seed, n_asked, never=list(tuning_seeds))
-        choosing = selection_seeds(seed, self._settings.n_selection_seeds, never=[*tuning_seeds, *seeds])
+        choosing = selection_seeds(seed, size.n_seeds, never=[*tuning_seeds, *seeds])
         if n_runs:
             again = "; Ctrl-C again to end it" if stop.received else ""
             self._display.line(_announcement(plan) + again)
@@ -106,13 +109,15 @@ class Judging:
             validation=dataclasses.replace(validation, n_seeds_asked=n_asked),
         )
 
-    def _plan(self, study: optuna.Study, candidates: Sequence[Candidate], deadline: Deadline) -> ValidationPlan:
+    def _plan(
+        self, study: optuna.Study, candidates: Sequence[Candidate], deadline: Deadline, size: ChoiceSize
+    ) -> ValidationPlan:
         """What was asked for, cut down to what the time that is left is expected to be enough for."""
         settings = self._settings
         n_finalists = len(candidates) - 1
         if not n_finalists and candidates[0].score is None:
             return ValidationPlan(0, 0, 0)
-        n_choosing = min(settings.n_selection_trainings, n_finalists * settings.n_selection_seeds)
+        n_choosing = min(size.n_trainings, n_finalists * size.n_seeds)
         asked = ValidationPlan(n_finalists, n_choosing if n_finalists > 1 else 0, settings.n_validation_seeds)
         seconds, left = _seconds_each(study, candidates), deadline.seconds_left
         n_workers = 1 if self._workforce is None else max(1, self._workforce.n_workers)
@@ -122,6 +127,11 @@ class Judging:
         scores = [finalist.score for finalist in candidates[1:] if finalist.score is not None]
         in_a_tie = scores.count(max(scores, default=0.0)) > 1
         return asked.within(n_workers * int(left / seconds), in_a_tie=in_a_tie)
+
+
+def choice_size_of(study: optuna.Study, task: Task, settings: TuningSettings) -> ChoiceSize:
+    """How many finalists of a study compete, and for how many seeds, by what its search has trained."""
+    return choice_size_after(settings, _n_timesteps(study) / int(task.configuration["n_timesteps"]))
 
 
 def publish(result: TuningResult, folder: Path, display: Display) -> None:

@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from sb3_hpo.ceiling import Ceiling
+from sb3_hpo.choice_size import CHOOSING_SHARE, choice_size, kept_for_choosing
 from sb3_hpo.comparison import MIN_SEEDS_FOR_MEANS
 from sb3_hpo.promoting import n_finals
 from sb3_hpo.training_seconds import TrainingSeconds
-from sb3_hpo.validation_plan import N_AHEAD
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 MAX_VALIDATION_SHARE = 0.5
 """Largest share of a command's time that is kept back for validation."""
 
-MAX_CHOOSING_SHARE = 0.1
-"""Largest share of it that is kept back to choose among the finalists: more of it is better spent on the search."""
+MAX_VALIDATION_SHARE_AT_CEILING = 0.75
+"""The same once the search has come to a ceiling."""
 
 MAX_CHOOSING_SHARE_AT_CEILING = 0.35
-"""The same once the search has come to a ceiling; by so much more validation as a whole may then take more, too."""
+"""Largest share that is then kept back to choose among the finalists; before, it is :data:`CHOOSING_SHARE`."""
 
 FEW_CHOOSING = 6
 """Trainings on selection seeds without which validation would choose hardly better than the search."""
@@ -49,6 +49,7 @@ class SearchClock:
     def __init__(self, settings: TuningSettings, deadline: Deadline, n_workers: int = 1) -> None:
         self._deadline = deadline
         self._n_seeds = settings.n_validation_seeds
+        self._settings = settings
         self._n_choosing = settings.n_selection_trainings
         self._n_workers = max(1, n_workers)
         self._seconds_in_all = deadline.seconds_left or 0.0
@@ -111,13 +112,22 @@ class SearchClock:
         default, best = self._seconds.of_default, self._seconds.of_best
         if default is None or best is None:
             return
-        seconds = best / self._n_workers
-        share = MAX_CHOOSING_SHARE_AT_CEILING if self.is_at_ceiling else MAX_CHOOSING_SHARE
-        choosing = self._n_choosing * seconds
-        if choosing > share * self._seconds_in_all:
-            choosing = share * self._seconds_in_all
-            choosing -= choosing % (N_AHEAD * seconds)
         judging = self._n_seeds * (best + default) / self._n_workers
-        longest = self._longest_reserve + (share - MAX_CHOOSING_SHARE) * self._seconds_in_all
-        self._reserve = min(longest, choosing + judging)
+        longest = self._longest_reserve
+        if self.is_at_ceiling:
+            longest = MAX_VALIDATION_SHARE_AT_CEILING * self._seconds_in_all
+        self._reserve = min(longest, self._choosing(best / self._n_workers, judging) + judging)
         self._closing = min(self._longest_closing, self._n_rounds * best)
+
+    def _choosing(self, seconds: float, judging: float) -> float:
+        """Seconds to choose among the finalists.
+
+        :param seconds: that one training takes of the time
+        :param judging: seconds that the comparison with the default takes
+        """
+        share = MAX_CHOOSING_SHARE_AT_CEILING if self.is_at_ceiling else CHOOSING_SHARE
+        if not seconds:
+            return 0.0
+        n_trainings = (self._seconds_in_all - judging) / seconds
+        size = choice_size(self._settings, n_trainings, share)
+        return kept_for_choosing(size, self._seconds_in_all / seconds, share) * seconds

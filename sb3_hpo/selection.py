@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sb3_hpo.elimination import is_clearly_worse
 from sb3_hpo.scores import mean
 from sb3_hpo.seeds import bootstrap_generator
-from sb3_hpo.shrinkage import posterior_means, shrunk_mean
+from sb3_hpo.shrinkage import mean_beyond_chance, posterior_means
 from sb3_hpo.validation_plan import N_AHEAD
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Selection:
 
     @staticmethod
     def levelled(scores: Mapping[str, Sequence[float]], n_known: int) -> dict[str, list[float]]:
-        """The scores, those of the search less what they are too high by on average.
+        """The scores, those of the search less what they are too high by on average, as far as that is beyond chance.
 
         A seed may be easier for all of them, and the highest of many scores are mostly lucky. Who has no other one
         would win by that. While there is something to train, it may: so every finalist gets its turn, and a search that
@@ -124,7 +124,7 @@ class Selection:
         :param n_known: number of scores of the search
         """
         falls = [float(mean(s[:n_known]) - mean(s[n_known:])) for s in scores.values() if 0 < n_known < len(s)]
-        fall = shrunk_mean(falls)
+        fall = mean_beyond_chance(falls)
         return {name: [*(score - fall for score in s[:n_known]), *s[n_known:]] for name, s in scores.items()}
 
     def _scores(self, trainings: Trainings) -> dict[str, list[float]]:

@@ -20,6 +20,9 @@ EXHAUSTIVE_SAMPLERS = ("grid", "brute-force")
 MAX_POINTS = 1_000
 """Largest number of points that these try without another bound, or a yes to it."""
 
+N_FINALISTS = 8
+"""Finalists where no number is asked for, and the search is not large."""
+
 N_FINALS = 3
 """Finalists that there are for sure: among fewer there is little to choose."""
 
@@ -66,7 +69,8 @@ class TuningSettings:
         configurations that mostly learn nothing (``benchmarks/README.md``)
     :param save_models: whether the best model of each finished trial is kept in the study's folder
     :param n_finalists: trials, trained to the end, of which one is chosen to be compared with the default; as many as
-        the search has, up to that number, and three at least where it can have them
+        the search has, up to that number, and three at least where it can have them. None for 8, and for more, with
+        more selection seeds, where the search is large (:mod:`sb3_hpo.choice_size`)
     :param n_validation_seeds: seeds, never seen by the search, that the best finalist and the default are trained
         on; half as many others choose the best finalist; 0 leaves validation out
     :param n_validation_episodes: deterministic episodes that judge one trained agent
@@ -119,7 +123,7 @@ class TuningSettings:
     no_improvement: int | None = None
     max_trial_cost: float | None = 6.0
     save_models: bool = False
-    n_finalists: int = 8
+    n_finalists: int | None = None
     n_validation_seeds: int = 10
     n_validation_episodes: int = 20
     n_jobs: int | None = None
@@ -171,9 +175,14 @@ class TuningSettings:
         return min([n for n in (self.n_trials, self.max_total_trials) if n is not None], default=None)
 
     @property
+    def n_usual_finalists(self) -> int:
+        """Finalists where the search is not large."""
+        return N_FINALISTS if self.n_finalists is None else self.n_finalists
+
+    @property
     def n_selection_seeds(self) -> int:
         """Seeds that choose among the finalists: half as many as judge the one chosen, rounded up."""
-        return math.ceil(self.n_validation_seeds / 2) if self.n_finalists > 1 else 0
+        return math.ceil(self.n_validation_seeds / 2) if self.n_usual_finalists > 1 else 0
 
     @property
     def n_selection_trainings(self) -> int:
@@ -183,7 +192,7 @@ class TuningSettings:
     @property
     def n_finals(self) -> int:
         """Trials that are trained to the end whatever comes of the search, so that there are finalists."""
-        return min(N_FINALS, self.n_finalists)
+        return min(N_FINALS, self.n_usual_finalists)
 
     @property
     def n_validation_trainings(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 _LEAST_BETWEEN = 0.1
 """Variance between finalists is taken for a tenth of that within one at least: they are seldom all the same."""
 _NO_VARIANCE = 1e-12
+_STANDARD_ERRORS = 2.0
 
 
 def posterior_means(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -41,19 +43,19 @@ def posterior_means(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return dict(zip(scores, posterior.tolist(), strict=True))
 
 
-def shrunk_mean(values: Sequence[float]) -> float:
-    r"""The mean, drawn towards zero as far as chance may have made it; hardly where it is far larger than its error.
+def mean_beyond_chance(values: Sequence[float]) -> float:
+    """How far the mean is from zero at least: by what it exceeds two standard errors, and 0 where it does not.
 
-    It is :math:`\bar x \max(0, 1 - s^2 / (n \bar x^2))`, the positive part of the estimator of James and Stein for a
-    single number whose variance is estimated (Efron and Morris 1975, as above).
+    It is the soft threshold of Donoho and Johnstone ("Ideal spatial adaptation by wavelet shrinkage", 1994);
+    ``benchmarks/README.md`` compares it with others.
 
     :param values: any number of them; fewer than two say nothing, which is 0
     """
     if len(values) < 2:
         return 0.0
     found = float(np.mean(values))
-    error = float(np.var(values, ddof=1)) / len(values)
-    return found * max(0.0, 1.0 - error / found**2) if found else 0.0
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return math.copysign(max(0.0, abs(found) - _STANDARD_ERRORS * error), found)
 
 
 def _variance_within(scores: Sequence[Sequence[float]]) -> float:

@@ -16,12 +16,12 @@ from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
 from sb3_hpo.export import trial_yaml
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.judging import Judging, publish
+from sb3_hpo.judging import Judging, choice_size_of, publish
 from sb3_hpo.parsers import OneLineParser
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_stock_task, rebuild_task, stock_configuration
 from sb3_hpo.replay import replay_trial
 from sb3_hpo.report.ending import report_result
-from sb3_hpo.settings import TuningSettings
+from sb3_hpo.settings import N_FINALISTS, TuningSettings
 from sb3_hpo.storage import open_storage, storage_location
 from sb3_hpo.study_description import read_description
 from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 def validate_command(words: Sequence[str]) -> int:
     """Train the finalists and the default of a study on fresh seeds; adds to what was validated before."""
     parser = _parser("validate", "Train the finalists and the default of a study on seeds that the search never saw.")
+    of_large = f"(default: {N_FINALISTS}, or more of a large search)"
+    parser.add_argument("--n-finalists", type=int, help=f"Best trials that are validated {of_large}")
     for option, text in (
-        ("--n-finalists", "Best trials that are validated"),
         ("--n-validation-seeds", "Fresh seeds; those of an earlier validation are not trained again"),
         ("--n-validation-episodes", "Deterministic episodes that judge one trained agent"),
     ):
@@ -177,7 +178,7 @@ def _candidates(
     if not is_ours(study):
         algo, env = _named(args, study)
         task = rebuild_stock_task(algo, env, args.gym_packages, args.n_timesteps, args.log_folder)
-        trials = chosen or _best_trials(study, settings.n_finalists)
+        trials = chosen or _best_trials(study, settings.n_usual_finalists)
         configurations = [stock_configuration(task, trial.params) for trial in trials]
         return task, candidates_of(task, trials, configurations), 0, []
     description = read_description(study, study.study_name)
@@ -189,7 +190,8 @@ def _candidates(
         candidates = candidates_of(task, chosen, configurations)
     else:
         _best_trials(study, 1)
-        candidates = choose_candidates(study, task, rebuild_space(description, task), settings.n_finalists)
+        n_finalists = choice_size_of(study, task, settings).n_finalists
+        candidates = choose_candidates(study, task, rebuild_space(description, task), n_finalists)
     return task, candidates, description.seed, description.tuning_seeds
 
 

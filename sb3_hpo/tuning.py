@@ -14,7 +14,7 @@ from sb3_hpo.dashboard import dashboard
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import describe
 from sb3_hpo.interruption import Deadline, StopSignal
-from sb3_hpo.judging import Judging, publish, seconds_per_training
+from sb3_hpo.judging import Judging, choice_size_of, publish, seconds_per_training
 from sb3_hpo.objective import Objective
 from sb3_hpo.report.ending import report_result
 from sb3_hpo.retries import RetryDeadTrial, reap
@@ -147,8 +147,9 @@ class Tuning:
     ) -> TuningResult:
         self._search(study, description, command, crew, stop, deadline)
         command.enter(study, Phase.VALIDATION)
-        candidates = choose_candidates(study, self._task, self._search_space, self._settings.n_finalists)
         judging = Judging(self._task, self._settings, self._storage, self._display, crew)
+        size = choice_size_of(study, self._task, self._settings)
+        candidates = choose_candidates(study, self._task, self._search_space, size.n_finalists)
         return judging.judge(study, candidates, description.seed, description.tuning_seeds, stop, deadline)
 
     def _end(self, study: optuna.Study, command: Command, crew: Crew | None) -> None:

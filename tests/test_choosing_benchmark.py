@@ -48,7 +48,7 @@ def test_with_easier_seeds_the_choice_is_not_by_the_easy_one(choosing, monkeypat
     assert choosing.CHOICES["the two that lead"](scene, 3) == 0
     assert choosing.CHOICES["as scored"](scene, 3) > 2
     draw = choosing.normal(0.0, of_seeds=1.0)
-    scene = draw(np.random.default_rng(0))
+    scene = draw(np.random.default_rng(0), choosing.Size())
     scene.complete([(candidate, seed) for candidate in scene.finalists for seed in choosing.SEEDS])
     first, second = (np.array(scene.scores(candidate, choosing.SEEDS)) for candidate in scene.finalists[:2])
     assert np.ptp(first) > 0

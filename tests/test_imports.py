@@ -131,6 +131,7 @@ LAYERS = [
     "search",
     "ceiling",
     "validation_plan",
+    "choice_size",
     "time_to_choose",
     "search_clock",
     "finalists",

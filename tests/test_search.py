@@ -205,21 +205,25 @@ def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> Frozen
     [
         # Nothing known yet: half the time is kept for validation.
         ({}, [], 50),
-        # (15 selection trainings + 2 * 10 validation seeds) * the longest training of the best trial, the
-        # first part less than a tenth of all, and even.
-        ({}, [complete(0.5, 1.0)], 72),
-        ({}, [complete(9.0), complete(0.5)], 82.5),
+        # (16 selection trainings + 2 * 10 validation seeds) * the longest training of the best trial: 16 are a fifth of
+        # the 80 that search and choice take together.
+        ({}, [complete(0.5, 1.0)], 64),
+        # A fifth of 180 choose.
+        ({}, [complete(9.0), complete(0.5)], 72),
+        # A fifth of 990 would; 60 do at most.
+        ({}, [complete(0.1)], 92),
+        ({"n_finalists": 8}, [complete(0.5)], 82.5),
         ({}, [complete(9.0)], 50),
         # One more training than two rounds of two would compare with nothing.
-        ({}, [complete(2.0)], 52),
-        ({"n_validation_seeds": 4}, [complete(4.0)], 60),
+        ({}, [complete(1.5)], 52),
+        ({"n_validation_seeds": 4}, [complete(4.0)], 52),
         ({"n_finalists": 1, "n_validation_seeds": 5}, [complete(1.0)], 90),
         ({"n_validation_seeds": 0}, [], 100),
         ({"n_validation_seeds": 0}, [complete(1.0)], 100),
         # A training that ended early says nothing about how long one takes, once there was a whole one.
-        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 72),
-        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 72),
-        ({}, [complete(0.1, state=TrialState.PRUNED)], 96.5),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.PRUNED)], 64),
+        ({}, [complete(1.0), complete(0.1, state=TrialState.FAIL)], 64),
+        ({}, [complete(0.1, state=TrialState.PRUNED)], 92),
     ],
 )
 def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTrial], search_seconds: float) -> None:
@@ -233,10 +237,11 @@ def test_search_leaves_validation_its_time(options: dict, trials: list[FrozenTri
 @pytest.mark.parametrize(
     ("options", "seconds", "search_seconds", "at_ceiling"),
     [
-        ({}, 1.0, 72, 65),
+        # 16 to choose, 20 to judge; then 28 to choose.
+        ({}, 1.0, 64, 52),
         # 35 seconds to choose are for four rounds of two, 80 to judge, 75 in all.
         ({}, 4.0, 50, 25),
-        ({"n_validation_seeds": 4}, 1.0, 86, 86),
+        ({"n_validation_seeds": 4}, 1.0, 74, 68),
         ({"n_validation_seeds": 0}, 1.0, 100, 100),
         # There is nothing to choose among.
         ({"n_finalists": 1}, 4.0, 50, 50),

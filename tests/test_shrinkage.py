@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sb3_hpo.shrinkage import posterior_means, shrunk_mean
+from sb3_hpo.shrinkage import mean_beyond_chance, posterior_means
 
 TABLES = st.dictionaries(st.sampled_from("abcde"), st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=6), min_size=1)
 
@@ -68,18 +68,19 @@ def test_with_a_score_each_the_order_is_that_of_the_scores(scores: list[float]) 
         ([0.0, 0.0], 0.0),
         ([42.0, 42.0], 42.0),
         ([-1.0, 1.0], 0.0),
-        ([1.0, 3.0], 2.0 * (1 - 1 / 4)),  # Variance 2, so that of the mean is 1.
-        ([-1.0, -3.0], -1.5),
-        ([0.0, 4.0], 0.0),  # Variance 8, of the mean 4: as much as its square.
+        ([5.0, 7.0], 6.0 - 2.0),  # Variance 2, so the standard error is 1.
+        ([-5.0, -7.0], -4.0),
+        ([1.0, 3.0], 0.0),
+        ([0.0, 6.0], 0.0),
     ],
 )
-def test_shrunk_mean_by_hand(values: list[float], expected: float) -> None:
-    assert shrunk_mean(values) == pytest.approx(expected)
+def test_mean_beyond_chance_by_hand(values: list[float], expected: float) -> None:
+    assert mean_beyond_chance(values) == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(-1e3, 1e3), max_size=8))
-def test_shrunk_mean_is_between_nothing_and_the_mean(values: list[float]) -> None:
-    found = shrunk_mean(values)
+def test_mean_beyond_chance_is_between_nothing_and_the_mean(values: list[float]) -> None:
+    found = mean_beyond_chance(values)
     own = float(np.mean(values)) if values else 0.0
     assert min(0.0, own) <= found <= max(0.0, own)
-    assert shrunk_mean([-value for value in values]) == pytest.approx(-found)
+    assert mean_beyond_chance([-value for value in values]) == pytest.approx(-found)

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sb3_hpo.candidates import Candidate
+from sb3_hpo.choice_size import ChoiceSize
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.display import Display
 from sb3_hpo.interruption import Deadline
-from sb3_hpo.judging import Judging
+from sb3_hpo.judging import Judging, choice_size_of
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.trial_attributes import RUNS
 from sb3_hpo.validation_plan import ValidationPlan
 
 FULL = ValidationPlan(n_finalists=8, n_selection_trainings=15, n_seeds=10)
@@ -86,4 +88,22 @@ def test_what_cannot_end_in_time_is_not_planned(monkeypatch, task, scores, secon
     storage = optuna.storages.InMemoryStorage()
     judging = Judging(task, TuningSettings(), storage, Display(), SimpleNamespace(n_workers=2))
     candidates = [Candidate(None, None, {}, is_default=True), *(Candidate(1, s, {}, is_default=False) for s in scores)]
-    assert judging._plan(optuna.create_study(), candidates, Deadline(seconds)) == expected
+    size = ChoiceSize(8, 5, 15)
+    assert judging._plan(optuna.create_study(), candidates, Deadline(seconds), size) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_searched", "n_finalists", "expected"),
+    [(20, 12, ValidationPlan(12, 15, 10)), (160, 12, ValidationPlan(12, 40, 10)), (160, 2, ValidationPlan(2, 26, 10))],
+)
+def test_the_larger_the_search_the_more_chooses(task, n_searched: int, n_finalists: int, expected: ValidationPlan):
+    """What 160 trainings have found is chosen among by 40, a fifth of both, on up to 13 seeds for each."""
+    study = optuna.create_study()
+    n_timesteps = task.configuration["n_timesteps"]
+    for resumed_at in (0, n_timesteps // 2):  # The second one trained the other half.
+        runs = [{"n_timesteps": n_timesteps, "resumed_at": resumed_at, "seconds": 1.0}] * (2 * n_searched // 3)
+        study.add_trial(optuna.create_trial(value=1.0, user_attrs={RUNS: runs}))
+    candidates = [Candidate(1, 1.0, {"n": n}, is_default=n == 0) for n in range(1 + n_finalists)]
+    judging = Judging(task, TuningSettings(), optuna.storages.InMemoryStorage(), Display())
+    size = choice_size_of(study, task, TuningSettings())
+    assert judging._plan(study, candidates, Deadline(None), size) == expected

@@ -1,0 +1,118 @@
+"""How many of the trainings that there are should choose among the finalists, and among how many of them.
+
+``python benchmarks/choice_sizes.py --repetitions 300 --seed 0 --json benchmarks/results/choice_sizes.json`` divides 30,
+60, 100 and 200 trainings between a simulated search and the choice among its finalists, in the scenes of
+``choosing.py``. A search takes 2.4 trainings for each trial that is trained to the end, as one of PPO on Acrobot with
+1,140 trials did. The choice is the project's, by 15 trainings among 8 finalists on 5 seeds at most, or by several times
+as many of each; ``ours`` has the size that :mod:`sb3_hpo.choice_size` gives it. Printed is what the chosen one is truly
+worth, with the 95 % interval of the mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from choosing import SCENES, Draw, Size, half_interval
+from scale_machine import machine
+
+from sb3_hpo.choice_size import ChoiceSize, choice_size, kept_for_choosing
+from sb3_hpo.interruption import Deadline
+from sb3_hpo.selection import Selection
+from sb3_hpo.settings import TuningSettings
+from sb3_hpo.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+N_TRAININGS = (30, 60, 100, 200)
+PER_TRIAL = 2.4
+FACTORS = (0.4, 1.0, 2.0, 3.0, 4.0, 6.0)
+"""Times the size where none is asked for and the search is small."""
+LARGEST_SHARE = 0.5
+
+
+def sizes(n_trainings: int) -> dict[str, ChoiceSize]:
+    """Sizes of a choice that leave at least half of the trainings to the search, by the trainings that it takes."""
+    usual = choice_size(TuningSettings(), 0.0)
+    ours = choice_size(TuningSettings(), n_trainings)
+    found = {"ours": dataclasses.replace(ours, n_trainings=kept_for_choosing(ours, n_trainings))}
+    for factor in FACTORS:
+        size = ChoiceSize(
+            max(usual.n_finalists, round(factor * usual.n_finalists)),
+            max(usual.n_seeds, round(factor * usual.n_seeds)),
+            round(factor * usual.n_trainings),
+        )
+        if size.n_trainings <= LARGEST_SHARE * n_trainings:
+            found[str(size.n_trainings)] = size
+    return found
+
+
+def tuned(draw: Draw, size: ChoiceSize, n_trainings: int, generator: np.random.Generator) -> float:
+    """What the winner of a search that leaves the choice its trainings is truly worth."""
+    n_trials = max(2, int((n_trainings - size.n_trainings) / PER_TRIAL))
+    seeds = list(range(1 + size.n_seeds))
+    scene = draw(generator, Size(n_trials, size.n_finalists, len(seeds)))
+    selection = Selection(scene.finalists)
+    selection.run(scene, seeds[:1], seeds[1:], size.n_trainings, Deadline(None))
+    return scene.worth[scene.finalists.index(selection.ranking[0])]
+
+
+def measure(n_repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
+    """A row for each scene and number of trainings."""
+    for place, (name, draw) in enumerate(SCENES.items()):
+        for n_trainings in N_TRAININGS:
+            found = {
+                kind: [
+                    tuned(draw, size, n_trainings, np.random.default_rng([seed, place, n_trainings, repetition]))
+                    for repetition in range(n_repetitions)
+                ]
+                for kind, size in sizes(n_trainings).items()
+            }
+            yield {
+                "scene": name,
+                "n_trainings": n_trainings,
+                "n_choosing": {kind: size.n_trainings for kind, size in sizes(n_trainings).items()},
+                "worth": {kind: float(np.mean(values)) for kind, values in found.items()},
+                "half_interval": {kind: half_interval(values) for kind, values in found.items()},
+            }
+
+
+def as_line(row: dict[str, Any]) -> str:
+    """A line of the table."""
+    columns = ["ours", *(str(round(factor * choice_size(TuningSettings(), 0.0).n_trainings)) for factor in FACTORS)]
+    cells = [
+        f"{row['worth'][kind]:.3f} ± {row['half_interval'][kind]:.3f}" if kind in row["worth"] else ""
+        for kind in columns
+    ]
+    cells[0] += f" ({row['n_choosing']['ours']})"
+    return f"| {row['scene']} | {row['n_trainings']} | " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    columns = [str(round(factor * choice_size(TuningSettings(), 0.0).n_trainings)) for factor in FACTORS]
+    print("| scene | trainings | ours (so many choose) | " + " | ".join(f"{n} choose" for n in columns) + " |")
+    print("|---" * (3 + len(columns)) + "|")
+    rows = []
+    for row in measure(args.repetitions, args.seed):
+        print(as_line(row), flush=True)
+        rows.append(row)
+    if args.json:
+        content = {"command": shlex.join(sys.argv), **machine(), "repetitions": args.repetitions, "rows": rows}
+        write_whole(args.json, json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
