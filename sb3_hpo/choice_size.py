@@ -14,7 +14,8 @@ CHOOSING_SHARE = 0.2
 """Share of the trainings of search and choice together that choose among the finalists, where that is more than asked.
 
 A search that goes on for long finds ever more configurations that are lucky on its one seed. Of 200 trainings some 15
-to 30 % are best spent on the finalists, with more of them and more seeds in proportion (``benchmarks/choosing.py``).
+to 30 % are best spent on the finalists, with more of them and more seeds in proportion
+(``benchmarks/choice_sizes.py``).
 """
 LARGEST_FACTOR = 4.0
 """Beyond four times as many of each, nothing is gained that the simulation shows."""

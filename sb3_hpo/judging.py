@@ -62,6 +62,7 @@ class Judging:
         self,
         study: optuna.Study,
         candidates: Sequence[Candidate],
+        size: ChoiceSize,
         seed: int,
         tuning_seeds: Sequence[int],
         stop: StopSignal,
@@ -70,11 +71,11 @@ class Judging:
         """Validate, and put together what is known.
 
         :param candidates: the default first, then the finalists
+        :param size: how many trainings, on how many seeds, choose among the finalists
         :param seed: what the validation seeds are derived from
         :param tuning_seeds: seeds that are no validation seeds
         """
         started = time.monotonic()
-        size = choice_size_of(study, self._task, self._settings)
         plan = self._plan(study, candidates, deadline, size)
         candidates = candidates[: 1 + plan.n_finalists]
         n_runs = plan.n_trainings

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from sb3_hpo.affordable import ValidationTime
+    from sb3_hpo.choice_size import ChoiceSize
     from sb3_hpo.interruption import Deadline
     from sb3_hpo.settings import TuningSettings
 
@@ -50,6 +51,7 @@ class SearchClock:
         self._deadline = deadline
         self._n_seeds = settings.n_validation_seeds
         self._settings = settings
+        self._size = choice_size(settings, 0.0)
         self._n_choosing = settings.n_selection_trainings
         self._n_workers = max(1, n_workers)
         self._seconds_in_all = deadline.seconds_left or 0.0
@@ -87,6 +89,11 @@ class SearchClock:
         is_over = left is not None and left <= self._reserve
         self.ended_at_ceiling |= is_over and self.is_at_ceiling
         return is_over
+
+    @property
+    def choice_size(self) -> ChoiceSize | None:
+        """The choice that it has kept time for; None where something else than time or a ceiling ended the search."""
+        return self._size if self.is_over or self.ended_at_ceiling else None
 
     @property
     def is_closing(self) -> bool:
@@ -129,5 +136,5 @@ class SearchClock:
         if not seconds:
             return 0.0
         n_trainings = (self._seconds_in_all - judging) / seconds
-        size = choice_size(self._settings, n_trainings, share)
-        return kept_for_choosing(size, self._seconds_in_all / seconds, share) * seconds
+        self._size = choice_size(self._settings, n_trainings, share)
+        return kept_for_choosing(self._size, self._seconds_in_all / seconds, share) * seconds

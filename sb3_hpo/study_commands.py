@@ -71,7 +71,8 @@ def validate_command(words: Sequence[str]) -> int:
     with StopSignal() as stop:
         try:
             judging = Judging(task, settings, storage, display)
-            result = judging.judge(study, candidates, seed, tuning_seeds, stop, Deadline(settings.timeout))
+            size = choice_size_of(study, task, settings)
+            result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
         finally:
             display.end()
     publish(result, folder, display)

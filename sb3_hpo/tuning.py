@@ -145,12 +145,12 @@ class Tuning:
         stop: StopSignal,
         deadline: Deadline,
     ) -> TuningResult:
-        self._search(study, description, command, crew, stop, deadline)
+        clock = self._search(study, description, command, crew, stop, deadline)
         command.enter(study, Phase.VALIDATION)
-        judging = Judging(self._task, self._settings, self._storage, self._display, crew)
-        size = choice_size_of(study, self._task, self._settings)
+        size = clock.choice_size or choice_size_of(study, self._task, self._settings)
         candidates = choose_candidates(study, self._task, self._search_space, size.n_finalists)
-        return judging.judge(study, candidates, description.seed, description.tuning_seeds, stop, deadline)
+        judging = Judging(self._task, self._settings, self._storage, self._display, crew)
+        return judging.judge(study, candidates, size, description.seed, description.tuning_seeds, stop, deadline)
 
     def _end(self, study: optuna.Study, command: Command, crew: Crew | None) -> None:
         """End what still runs, whatever happened: nothing that fails here may hide why."""
@@ -198,7 +198,7 @@ class Tuning:
         crew: Crew | None,
         stop: StopSignal,
         deadline: Deadline,
-    ) -> None:
+    ) -> SearchClock:
         display, settings = self._display, self._settings
         if self._grid is not None:
             display.line(self._size(seconds_per_training(study)))
@@ -228,6 +228,7 @@ class Tuning:
         display.end()
         if clock.ended_at_ceiling:
             display.line("several trials share the best score, which more of them would not change: on to validation")
+        return clock
 
 
 def _bounds(settings: TuningSettings, n_timesteps: int) -> str:

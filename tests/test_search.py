@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from sb3_hpo.choice_size import ChoiceSize
 from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.objective import Objective
@@ -274,6 +275,15 @@ def test_a_search_that_a_ceiling_has_ended_says_so_whatever_ends_afterwards() ->
     clock.learn_from(cheap)
     assert not clock.is_over
     assert clock.ended_at_ceiling
+    assert clock.choice_size is not None
+
+
+def test_a_search_that_time_has_ended_leaves_the_choice_what_was_kept_for_it() -> None:
+    clock = SearchClock(TuningSettings(), deadline := Deadline(100.0))
+    clock.learn_from(complete(0.5))
+    assert clock.choice_size is None
+    deadline._end = time.monotonic() + 28.0
+    assert clock.choice_size == ChoiceSize(19, 12, 36)
 
 
 def test_search_without_a_limit_is_never_over() -> None:

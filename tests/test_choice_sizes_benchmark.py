@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def choice_sizes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import choice_sizes
+
+    yield choice_sizes
+    for name in ("choice_sizes", "choosing", "scale_machine"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("n_trainings", "expected"),
+    [
+        (30, {"ours": 6, "6": 6, "15": 15}),
+        (60, {"ours": 12, "6": 6, "15": 15, "30": 30}),
+        (100, {"ours": 20, "6": 6, "15": 15, "30": 30, "45": 45}),
+        (200, {"ours": 40, "6": 6, "15": 15, "30": 30, "45": 45, "60": 60, "90": 90}),
+    ],
+)
+def test_a_choice_leaves_the_search_at_least_half(choice_sizes, n_trainings: int, expected: dict[str, int]) -> None:
+    assert {kind: size.n_trainings for kind, size in choice_sizes.sizes(n_trainings).items()} == expected
+
+
+def test_more_to_choose_by_is_a_smaller_search_and_a_surer_choice(choice_sizes, monkeypatch) -> None:
+    """Without noise the larger search wins; with nothing but noise on the seed of the search, the larger choice."""
+    from choosing import Scene
+
+    def noisy_at_first(generator, size):
+        worth = generator.normal(size=size.n_trials)
+        noise = generator.normal(scale=5.0, size=size.n_trials)
+        return Scene(worth, lambda i, seed: float(worth[i] + noise[i] * (seed == 0)), size.n_finalists)
+
+    scenes = {"without noise": choice_sizes.SCENES["normal, noise 0.3"], "noisy at first": noisy_at_first}
+    monkeypatch.setattr(choice_sizes, "SCENES", scenes)
+    monkeypatch.setattr(choice_sizes, "N_TRAININGS", (100,))
+    monkeypatch.setattr(choice_sizes, "FACTORS", (0.4, 3.0))
+    sure, noisy = choice_sizes.measure(15, seed=1)
+    assert sure["worth"]["6"] > sure["worth"]["45"]
+    assert noisy["worth"]["45"] > noisy["worth"]["6"]
+    assert choice_sizes.as_line(noisy).count("|") == 4 + len(choice_sizes.FACTORS)
+    assert "(20)" in choice_sizes.as_line(noisy)
