@@ -186,7 +186,8 @@ def draw(results: Sequence[Mapping[str, Any]], path: Path) -> None:
             axis.plot([place - 0.25, place + 0.25], [float(iqm(scores))] * 2, "k-")
         axis.set_xticks(range(len(kinds)), kinds, rotation=20)
         axis.set(title=f"{TASKS[task].algo} on {TASKS[task].env}", ylabel="mean return on a fresh seed")
-    figure.suptitle("Each point: one training of a winner on a seed that no search saw. The line: their IQM.", size=9)
+    reading = "Each point: one training of a winner on a seed that no search saw.\nThe line: their IQM."
+    figure.suptitle(reading, size=8)  # No wider than one panel.
     figure.savefig(path, dpi=90)
 
 
