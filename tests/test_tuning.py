@@ -8,8 +8,11 @@ import pytest
 from rich.console import Console
 
 from sb3_hpo.affordable import CONSTRAINT, VALIDATION_TIME
+from sb3_hpo.choice_size import ChoiceSize
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError
+from sb3_hpo.search_clock import SearchClock
+from sb3_hpo.seeds import selection_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.tuning import Tuning
 from tests.tasks import SPACE, FakeTask
@@ -119,3 +122,25 @@ def test_what_cannot_work_leaves_no_study_behind(
     with pytest.raises(UserError, match=message):
         tune(storage, tmp_path, **options, n_trials=1)
     assert optuna.get_all_study_names(storage) == []
+
+
+def test_more_trainings_choose_the_larger_the_search(storage: BaseStorage, tmp_path: Path, monkeypatch) -> None:
+    """Of 32 trainings 24 are the search: a fifth chooses, twice as many as one validation seed alone would have."""
+    n_seeds: list[int] = []
+
+    def listening(seed: int, n: int, *, never: list[int]) -> list[int]:
+        n_seeds.append(n)
+        return selection_seeds(seed, n, never=never)
+
+    monkeypatch.setattr("sb3_hpo.judging.selection_seeds", listening)
+    shown, _ = tune(storage, tmp_path, sampler="random", n_trials=24, n_validation_seeds=1, n_validation_episodes=1)
+    assert "6 trainings to choose among 16 finalists" in shown
+    validation = optuna.load_study(study_name="s-validation", storage=storage)
+    assert len(validation.trials) == 6 + 2
+    assert n_seeds == [2]
+
+
+def test_what_the_clock_has_kept_time_for_chooses(storage: BaseStorage, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(SearchClock, "choice_size", ChoiceSize(2, 1, 2))
+    shown, _ = tune(storage, tmp_path, sampler="random", n_trials=4, n_validation_seeds=1, n_validation_episodes=1)
+    assert "2 trainings to choose among 2 finalists" in shown

@@ -10,6 +10,7 @@ import optuna
 import pytest
 import yaml
 
+from sb3_hpo.choice_size import ChoiceSize
 from tests.integration.commands import RL_ZOO3, run
 from tests.integration.in_process import run_command
 from tests.report_pages import read_page
@@ -59,6 +60,16 @@ def test_validate_adds_to_what_is_there():
     assert trainings()[:4] == done
     assert len(set(trainings())) == len(trainings()) == 8
     assert second["verdict"]["verdict"] in ("better", "not distinguishable", "worse")
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("n_finalists", [1, 2])
+def test_as_many_finalists_are_validated_as_the_search_is_large(n_finalists, monkeypatch):
+    size = ChoiceSize(n_finalists, n_seeds=0, n_trainings=0)
+    monkeypatch.setattr("sb3_hpo.study_commands.choice_size_of", lambda study, task, settings: size)
+    options = ["--n-validation-seeds", "1", "--n-validation-episodes", "1"]
+    assert run_command(["validate", "--study-name", "s", *options]) == 0
+    assert len(result()["validation"]["finalists"]) == n_finalists
 
 
 @pytest.mark.usefixtures("study")
