@@ -41,10 +41,10 @@ def test_more_to_choose_by_is_a_smaller_search_and_a_surer_choice(choice_sizes, 
 
     scenes = {"without noise": choice_sizes.SCENES["normal, noise 0.3"], "noisy at first": noisy_at_first}
     monkeypatch.setattr(choice_sizes, "SCENES", scenes)
-    monkeypatch.setattr(choice_sizes, "N_TRAININGS", (100,))
-    monkeypatch.setattr(choice_sizes, "FACTORS", (0.4, 3.0))
+    monkeypatch.setattr(choice_sizes, "N_TRAININGS", (60,))
+    monkeypatch.setattr(choice_sizes, "FACTORS", (0.4, 2.0))
     sure, noisy = choice_sizes.measure(15, seed=1)
-    assert sure["worth"]["6"] > sure["worth"]["45"]
-    assert noisy["worth"]["45"] > noisy["worth"]["6"]
+    assert sure["worth"]["6"] > sure["worth"]["30"]
+    assert noisy["worth"]["30"] > noisy["worth"]["6"]
     assert choice_sizes.as_line(noisy).count("|") == 4 + len(choice_sizes.FACTORS)
-    assert "(20)" in choice_sizes.as_line(noisy)
+    assert "(12)" in choice_sizes.as_line(noisy)
