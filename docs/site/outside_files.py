@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 OUTSIDE = (
     "CHANGELOG.md",
     "benchmarks/README.md",
-    *(f"benchmarks/results/{n}.png" for n in ("replay", "scale", "winner_gap")),
+    *(f"benchmarks/results/{n}.png" for n in ("replay", "scale", "versus_zoo", "winner_gap")),
 )
 """What is shown, relative to the root of the repository and to that of the site alike."""
 
