@@ -12,21 +12,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from choosing import SCENES, Draw, Size, half_interval
-from scale_machine import machine
+from choosing import SCENES, Draw, Size, half_interval, print_and_keep
 
 from sb3_hpo.choice_size import ChoiceSize, choice_size, kept_for_choosing
 from sb3_hpo.interruption import Deadline
 from sb3_hpo.selection import Selection
 from sb3_hpo.settings import TuningSettings
-from sb3_hpo.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,12 +79,16 @@ def measure(n_repetitions: int, seed: int, scenes: Sequence[str] = ()) -> Iterat
             }
 
 
+def _columns() -> list[str]:
+    """Trainings that choose, of the sizes that are not ours."""
+    return [str(round(factor * choice_size(TuningSettings(), 0.0).n_trainings)) for factor in FACTORS]
+
+
 def as_line(row: dict[str, Any]) -> str:
     """A line of the table."""
-    columns = ["ours", *(str(round(factor * choice_size(TuningSettings(), 0.0).n_trainings)) for factor in FACTORS)]
     cells = [
         f"{row['worth'][kind]:.3f} ± {row['half_interval'][kind]:.3f}" if kind in row["worth"] else ""
-        for kind in columns
+        for kind in ("ours", *_columns())
     ]
     cells[0] += f" ({row['n_choosing']['ours']})"
     return f"| {row['scene']} | {row['n_trainings']} | " + " | ".join(cells) + " |"
@@ -103,16 +102,10 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="+", choices=SCENES, metavar="SCENE", help=f"{'; '.join(SCENES)}")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    columns = [str(round(factor * choice_size(TuningSettings(), 0.0).n_trainings)) for factor in FACTORS]
+    columns = _columns()
     print("| scene | trainings | ours (so many choose) | " + " | ".join(f"{n} choose" for n in columns) + " |")
     print("|---" * (3 + len(columns)) + "|")
-    rows = []
-    for row in measure(args.repetitions, args.seed, args.scenes or ()):
-        print(as_line(row), flush=True)
-        rows.append(row)
-        if args.json:
-            content = {"command": shlex.join(sys.argv), **machine(), "repetitions": args.repetitions, "rows": rows}
-            write_whole(args.json, json.dumps(content, indent=1) + "\n")
+    print_and_keep(measure(args.repetitions, args.seed, args.scenes or ()), as_line, args)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -90,7 +90,7 @@ class AsScored(Selection):
     def levelled(scores: Mapping[str, Sequence[float]], n_known: int) -> dict[str, list[float]]:
         """The scores."""
         del n_known
-        return {name: [*values] for name, values in scores.items()}
+        return Selection.levelled(scores, 0)
 
 
 def by(selects: type[Selection]) -> Choice:
@@ -216,6 +216,17 @@ def as_line(row: Mapping[str, Any]) -> str:
     return f"| {row['scene']} | {row['n_trainings']} | " + " | ".join(cells) + " |"
 
 
+def print_and_keep(rows: Iterable[dict[str, Any]], as_line: Callable[[Any], str], args: argparse.Namespace) -> None:
+    """Print each row as soon as it is known, and write the rows so far into the file that was asked for."""
+    known = []
+    for row in rows:
+        print(as_line(row), flush=True)
+        known.append(row)
+        if args.json:
+            content = {"command": shlex.join(sys.argv), **machine(), "repetitions": args.repetitions, "rows": known}
+            write_whole(args.json, json.dumps(content, indent=1) + "\n")
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -225,13 +236,7 @@ def main() -> None:
     args = parser.parse_args()
     print("| scene | trainings | " + " | ".join(CHOICES) + " |")
     print("|---" * (2 + len(CHOICES)) + "|")
-    rows = []
-    for row in measure(args.repetitions, args.seed):
-        print(as_line(row), flush=True)
-        rows.append(row)
-    if args.json:
-        content = {"command": shlex.join(sys.argv), **machine(), "repetitions": args.repetitions, "rows": rows}
-        write_whole(args.json, json.dumps(content, indent=1) + "\n")
+    print_and_keep(measure(args.repetitions, args.seed), as_line, args)
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ def kept_for_choosing(size: ChoiceSize, n_trainings: float, share: float = CHOOS
     return most if most >= FEWEST else 0
 
 
-def choice_size_after(settings: TuningSettings, n_searched: float, share: float = CHOOSING_SHARE) -> ChoiceSize:
-    """The same after a search.
+def choice_size_after(settings: TuningSettings, n_searched: float) -> ChoiceSize:
+    """What was asked for, or more of it after a large search.
 
     :param n_searched: whole trainings that the search has taken, in environment steps
     """
-    return choice_size(settings, n_searched / (1.0 - share), share)
+    return choice_size(settings, n_searched / (1.0 - CHOOSING_SHARE))

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
+    from sb3_hpo.choice_size import ChoiceSize
     from sb3_hpo.plugin.task import ZooTask
 
 
@@ -64,14 +65,13 @@ def validate_command(words: Sequence[str]) -> int:
     )
     storage, study = _open(args)
     _one_thread()
-    task, candidates, seed, tuning_seeds = _candidates(args, storage, study, settings)
+    task, candidates, size, seed, tuning_seeds = _candidates(args, storage, study, settings)
     folder = Path(settings.log_folder) / task.algo / study.study_name
     check_writable(folder)
     display = Display()
     with StopSignal() as stop:
         try:
             judging = Judging(task, settings, storage, display)
-            size = choice_size_of(study, task, settings)
             result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
         finally:
             display.end()
@@ -173,17 +173,19 @@ def _one_thread() -> None:
 
 def _candidates(
     args: argparse.Namespace, storage: BaseStorage, study: optuna.Study, settings: TuningSettings
-) -> tuple[ZooTask, list[Candidate], int, list[int]]:
-    """The task of a study, its candidates, and the seeds that are taken."""
+) -> tuple[ZooTask, list[Candidate], ChoiceSize, int, list[int]]:
+    """The task of a study, its candidates, what there is to choose by, and the seeds that are taken."""
     chosen = [load_trial(study, number) for number in args.trials or []]
     if not is_ours(study):
         algo, env = _named(args, study)
         task = rebuild_stock_task(algo, env, args.gym_packages, args.n_timesteps, args.log_folder)
-        trials = chosen or _best_trials(study, settings.n_usual_finalists)
+        size = choice_size_of(study, task, settings)
+        trials = chosen or _best_trials(study, size.n_finalists)
         configurations = [stock_configuration(task, trial.params) for trial in trials]
-        return task, candidates_of(task, trials, configurations), 0, []
+        return task, candidates_of(task, trials, configurations), size, 0, []
     description = read_description(study, study.study_name)
     task = rebuild_task(description, args.gym_packages, args.log_folder)
+    size = choice_size_of(study, task, settings)
     if chosen:
         configurations = [trial_configuration(study, trial, description.algo) for trial in chosen]
         for trial, configuration in zip(chosen, configurations, strict=True):
@@ -191,9 +193,8 @@ def _candidates(
         candidates = candidates_of(task, chosen, configurations)
     else:
         _best_trials(study, 1)
-        n_finalists = choice_size_of(study, task, settings).n_finalists
-        candidates = choose_candidates(study, task, rebuild_space(description, task), n_finalists)
-    return task, candidates, description.seed, description.tuning_seeds
+        candidates = choose_candidates(study, task, rebuild_space(description, task), size.n_finalists)
+    return task, candidates, size, description.seed, description.tuning_seeds
 
 
 def _best_trials(study: optuna.Study, n: int) -> list[FrozenTrial]:

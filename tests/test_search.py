@@ -275,7 +275,7 @@ def test_a_search_that_a_ceiling_has_ended_says_so_whatever_ends_afterwards() ->
     clock.learn_from(cheap)
     assert not clock.is_over
     assert clock.ended_at_ceiling
-    assert clock.choice_size is not None
+    assert clock.choice_size == ChoiceSize(32, 20, 60)
 
 
 def test_a_search_that_time_has_ended_leaves_the_choice_what_was_kept_for_it() -> None:
