@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def validate_command(words: Sequence[str]) -> int:
     """Train the finalists and the default of a study on fresh seeds; adds to what was validated before."""
     parser = _parser("validate", "Train the finalists and the default of a study on seeds that the search never saw.")
-    of_large = f"(default: {N_FINALISTS}, or more of a large search)"
+    of_large = f"(default: {N_FINALISTS}, or more after a large search)"
     parser.add_argument("--n-finalists", type=int, help=f"Best trials that are validated {of_large}")
     for option, text in (
         ("--n-validation-seeds", "Fresh seeds; those of an earlier validation are not trained again"),
