@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import RandomSampler
 
-from sb3_hpo.falling_rate import SHARE, FallingRate, schedules_of_rate, with_falling_rate
+from sb3_hpo.falling_rate import SHARE, FallingRate, schedules_of_rate, share_of_falling, with_falling_rate
 from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.settings import TuningSettings
@@ -30,13 +30,19 @@ def falling(trials: list[optuna.trial.FrozenTrial]) -> list[bool]:
     return [trial.params["lr_schedule"] == "linear" for trial in trials]
 
 
-def run(sampler: optuna.samplers.BaseSampler, n_trials: int, *, best_is_constant: bool = False) -> list[bool]:
+def run(
+    sampler: optuna.samplers.BaseSampler, n_trials: int, *, best_is_constant: bool = False, pauses: bool = False
+) -> list[bool]:
     """Whether the rate falls in each trial; it makes no difference to any, or is worse."""
     study = optuna.create_study(direction="maximize", sampler=sampler)
 
     def objective(trial: optuna.Trial) -> float:
         falls = SPACE.suggest(trial)["lr_schedule"] == "linear"
-        return -float(falls) if best_is_constant else trial.params["learning_rate"]
+        value = -float(falls) if best_is_constant else trial.params["learning_rate"]
+        if pauses:
+            trial.report(value, 1)
+            raise optuna.TrialPruned
+        return value
 
     study.optimize(objective, n_trials=n_trials)
     return falling(study.trials)
@@ -78,9 +84,55 @@ def test_tpe_draws_it_more_often_before_it_learns_and_where_it_does_not(
     assert sum(drawn) / len(drawn) == pytest.approx(SHARE, abs=0.08)
 
 
+def ended(*values_of: tuple[str, list[float]]) -> list[optuna.trial.FrozenTrial]:
+    """Complete trials with a schedule each."""
+    distributions = {"lr_schedule": CategoricalDistribution(["constant", "linear"])}
+    return [
+        optuna.create_trial(params={"lr_schedule": schedule}, distributions=distributions, value=value)
+        for schedule, values in values_of
+        for value in values
+    ]
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        [],
+        ended(("linear", [3.0, 1.0]), ("constant", [3.0, 1.0])),
+        ended(("linear", [500.0] * 4), ("constant", [500.0] * 9)),
+        ended(("constant", [500.0, 9.0, 9.0])),
+    ],
+    ids=["nothing", "as good", "all at the ceiling", "one alone"],
+)
+def test_where_neither_is_known_to_be_better_its_share_is_as_before(trials: list) -> None:
+    assert share_of_falling("lr_schedule", trials) == pytest.approx(SHARE)
+
+
+def test_the_share_follows_how_often_each_is_good() -> None:
+    better = ended(("linear", [500.0] * 6), ("constant", [9.0] * 6))
+    worse = ended(("linear", [9.0] * 12), ("constant", [500.0] * 12))
+    # Of 12 trials 6 are good, so that of the 4 assumed ones 2 are.
+    assert share_of_falling("lr_schedule", better) == pytest.approx(0.75 * 0.8 / (0.75 * 0.8 + 0.25 * 0.2))
+    # Of 24 trials 12 are: half of those known and assumed.
+    assert share_of_falling("lr_schedule", worse) == pytest.approx(0.75 * 2 / (0.75 * 2 + 0.25 * 14))
+
+
+def test_a_quarter_of_the_trials_is_good() -> None:
+    trials = ended(("linear", [8.0, 6.0, 4.0, 2.0]), ("constant", [7.0, 5.0, 3.0, 1.0]))
+    # 8 and 7 are: one of each.
+    assert share_of_falling("lr_schedule", trials) == pytest.approx(SHARE)
+    assert share_of_falling("lr_schedule", [*trials, *ended(("linear", [9.0]))]) > SHARE
+
+
 def test_tpe_learns_that_a_constant_rate_is_better() -> None:
     sampler = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 10), {"random_fraction": 0.0})
     assert sum(run(sampler, 60, best_is_constant=True)[20:]) < 10
+
+
+def test_it_does_not_learn_it_from_trainings_that_were_stopped() -> None:
+    sampler = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 10), {"random_fraction": 0.0})
+    drawn = run(sampler, 200, best_is_constant=True, pauses=True)[10:]
+    assert sum(drawn) / len(drawn) == pytest.approx(SHARE, abs=0.08)
 
 
 def test_random_search_draws_both_alike() -> None:
