@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import math
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from sb3_hpo.configuration import to_zoo
 from sb3_hpo.plugin.rebuild import rebuild_stock_task, stock_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sb3_hpo.plugin.task import ZooTask
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 STUDY = "versus"
 ENDS_WITHIN_S = 120
 """Seconds that the stock zoo may take to end after Ctrl-C."""
+POLL_S = 10.0
+"""Seconds between two looks at whether a command has ended, or may."""
 
 _OURS = "import sys; from sb3_hpo.cli import main; sys.exit(main())"
 _STOCK = "from rl_zoo3.cli import main; main()"
@@ -37,11 +40,13 @@ class Versus:
     """What both tune.
 
     :param n_timesteps: environment steps of one training; None for those of the zoo's configuration
+    :param most: the highest mean return there is; None where there is none
     """
 
     algo: str
     env: str
     n_timesteps: int | None = None
+    most: float | None = None
 
     def words(self, seed: int) -> list[str]:
         """What both commands are told."""
@@ -86,6 +91,9 @@ def tune_stock(
 ) -> list[Winner]:
     """``rl_zoo3 train -optimize`` with its defaults, ended by Ctrl-C; its best trial after each of some times.
 
+    Once it had as long as ours and one of its trials has the highest score there is, it is ended: the first such trial
+    stays its best for ever.
+
     :param seconds: the time that ours had
     :param times: multiples of it
     """
@@ -93,13 +101,24 @@ def tune_stock(
     words = [*versus.words(seed), "--optimize-hyperparameters", "--n-trials", "1000000", "--n-jobs", str(n_jobs)]
     words += ["--storage", storage, "--log-folder", str(folder / "stock")]
     began = datetime.datetime.now()  # As Optuna notes the times of trials.
-    _run([sys.executable, "-c", _STOCK, "train", *words], folder, "stock.txt", max(times) * seconds)
+
+    def is_settled() -> bool:
+        return (datetime.datetime.now() - began).total_seconds() >= seconds and _has_most(versus, storage)
+
+    _run([sys.executable, "-c", _STOCK, "train", *words], folder, "stock.txt", max(times) * seconds, is_settled)
     task = versus.task(folder)
     study = optuna.load_study(study_name=STUDY, storage=storage)
     return [
         _best_after(study, task, began + datetime.timedelta(seconds=multiple * seconds), multiple, multiple * seconds)
         for multiple in times
     ]
+
+
+def _has_most(versus: Versus, storage: str) -> bool:
+    if versus.most is None:
+        return False
+    trials = optuna.load_study(study_name=STUDY, storage=storage).get_trials(states=(TrialState.COMPLETE,))
+    return any(trial.value is not None and trial.value >= versus.most for trial in trials)
 
 
 def _best_after(
@@ -113,25 +132,41 @@ def _best_after(
     return Winner(f"stock x {multiple:g}", configuration, seconds, n_finished)
 
 
-def _run(command: list[str], folder: Path, output: str, seconds: float | None = None) -> None:
-    """Run a command to its end, or until it is asked to end by Ctrl-C; what it prints is kept in a file."""
+def _run(
+    command: list[str],
+    folder: Path,
+    output: str,
+    seconds: float = math.inf,
+    is_settled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run a command to its end, or until it is asked to end by Ctrl-C; what it prints is kept in a file.
+
+    :param seconds: when it is
+    :param is_settled: whether it is before that
+    """
+    until = time.monotonic() + seconds
     with (folder / output).open("w", encoding="utf-8") as printed:
         process = subprocess.Popen(  # noqa: S603
             command, cwd=folder, stdout=printed, stderr=subprocess.STDOUT, env=dict(os.environ)
         )
-        try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            _end(process)
-            return
-    if code != 0:
-        raise SystemExit(f"{' '.join(command[3:])} ended with exit code {code}: see {folder / output}")
+        while not _has_ended(process, min(POLL_S, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until or is_settled():
+                process.send_signal(signal.SIGINT)
+                _end(process)
+                return
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command[3:])} ended with exit code {process.returncode}: see {folder / output}")
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(ENDS_WITHIN_S)
-    except subprocess.TimeoutExpired:
+    if not _has_ended(process, ENDS_WITHIN_S):
         process.kill()  # Its threads may be in trainings that know of no Ctrl-C.
         process.wait()

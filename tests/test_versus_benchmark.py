@@ -59,6 +59,36 @@ def test_the_stock_winner_is_the_best_that_was_complete_by_then(tmp_path: Path) 
     assert at[10].configuration["n_timesteps"] == 300
 
 
+@pytest.mark.parametrize(("values", "ends_early"), [([90.0, 500.0], True), ([90.0, 499.0], False)])
+def test_the_stock_zoo_ends_once_its_best_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: list[float], ends_early: bool
+) -> None:
+    import versus_commands
+
+    storage = f"sqlite:///{tmp_path / 'stock.db'}"
+    study = optuna.create_study(study_name="versus", storage=storage, direction="maximize")
+    study.add_trials([ended(minutes, value) for minutes, value in enumerate(values)])
+    # Stands in for the zoo, whose Ctrl-C ends it without an error.
+    waits = "import time\nbegan = time.monotonic()\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    pass"
+    waits += "\nprint(time.monotonic() - began)"
+    monkeypatch.setattr(versus_commands, "_STOCK", waits)
+    monkeypatch.setattr(versus_commands, "POLL_S", 0.2)
+    versus = versus_commands.Versus("dqn", "CartPole-v1", 300, most=500.0)
+    winners = versus_commands.tune_stock(versus, 0, 3.0, [1.0, 4.0], 1, tmp_path)
+    seconds = float((tmp_path / "stock.txt").read_text())
+    assert 1.0 < seconds < 8.0 if ends_early else 9.0 < seconds < 13.0
+    best = max(study.trials, key=lambda trial: trial.value)
+    assert {winner.configuration["learning_rate"] for winner in winners} == {best.params["learning_rate"]}
+    assert [(winner.by, winner.n_finished) for winner in winners] == [("stock x 1", 2), ("stock x 4", 2)]
+
+
+def test_a_command_that_fails_is_no_tuning(tmp_path: Path) -> None:
+    from versus_commands import _run
+
+    with pytest.raises(SystemExit, match=r"ended with exit code 3: see .*out\.txt"):
+        _run([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, "out.txt")
+
+
 def test_a_tuning_that_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import versus_zoo
     from versus_commands import Winner
