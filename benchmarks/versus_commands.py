@@ -102,16 +102,17 @@ def tune_stock(
     words += ["--storage", storage, "--log-folder", str(folder / "stock")]
     began = datetime.datetime.now()  # As Optuna notes the times of trials.
 
+    def lasted() -> float:
+        return (datetime.datetime.now() - began).total_seconds()
+
     def is_settled() -> bool:
-        return (datetime.datetime.now() - began).total_seconds() >= seconds and _has_most(versus, storage)
+        return lasted() >= seconds and _has_most(versus, storage)
 
     _run([sys.executable, "-c", _STOCK, "train", *words], folder, "stock.txt", max(times) * seconds, is_settled)
+    ended = lasted()
     task = versus.task(folder)
     study = optuna.load_study(study_name=STUDY, storage=storage)
-    return [
-        _best_after(study, task, began + datetime.timedelta(seconds=multiple * seconds), multiple, multiple * seconds)
-        for multiple in times
-    ]
+    return [_best_after(study, task, began, min(multiple * seconds, ended), multiple) for multiple in times]
 
 
 def _has_most(versus: Versus, storage: str) -> bool:
@@ -122,8 +123,9 @@ def _has_most(versus: Versus, storage: str) -> bool:
 
 
 def _best_after(
-    study: optuna.Study, task: ZooTask, until: datetime.datetime, multiple: float, seconds: float
+    study: optuna.Study, task: ZooTask, began: datetime.datetime, seconds: float, multiple: float
 ) -> Winner:
+    until = began + datetime.timedelta(seconds=seconds)
     ended = [trial for trial in study.trials if trial.datetime_complete and trial.datetime_complete <= until]
     complete = [trial for trial in ended if trial.state == TrialState.COMPLETE and trial.value is not None]
     best = max(complete, key=lambda trial: trial.value or 0.0, default=None)

@@ -48,10 +48,7 @@ def test_the_stock_winner_is_the_best_that_was_complete_by_then(tmp_path: Path) 
     trials = [ended(1, 100.0), ended(2, None), ended(3, 90.0), ended(9, 500.0)]
     study.add_trials(trials)
     task = Versus("dqn", "CartPole-v1", 300).task(tmp_path)
-    at = {
-        minutes: _best_after(study, task, BEGAN + datetime.timedelta(minutes=minutes), 1.0, 60.0)
-        for minutes in (0.5, 5, 10)
-    }
+    at = {minutes: _best_after(study, task, BEGAN, 60.0 * minutes, 1.0) for minutes in (0.5, 5, 10)}
     rates = [winner.configuration["learning_rate"] for winner in at.values()]
     # Where nothing is complete, what the zoo trains without a search.
     assert rates == [2.3e-3, trials[0].params["learning_rate"], trials[3].params["learning_rate"]]
@@ -80,6 +77,7 @@ def test_the_stock_zoo_ends_once_its_best_is_settled(
     best = max(study.trials, key=lambda trial: trial.value)
     assert {winner.configuration["learning_rate"] for winner in winners} == {best.params["learning_rate"]}
     assert [(winner.by, winner.n_finished) for winner in winners] == [("stock x 1", 2), ("stock x 4", 2)]
+    assert [winner.seconds for winner in winners] == pytest.approx([3.0, 4.0 if ends_early else 12.0], abs=2.0)
 
 
 def test_a_command_that_fails_is_no_tuning(tmp_path: Path) -> None:
