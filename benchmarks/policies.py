@@ -83,6 +83,8 @@ POLICIES: dict[str, Policy] = {
     "promote-qmc": _promoting({"sampler": "qmc"}),
     "promote-none-random": _promoting({"sampler_kwargs": {"random_fraction": 0.0}}),
     "promote-half-random": _promoting({"sampler_kwargs": {"random_fraction": 0.5}}),
+    "promote-candidates-4": _promoting({"sampler_kwargs": {"n_ei_candidates": 4}}),
+    "promote-candidates-1": _promoting({"sampler_kwargs": {"n_ei_candidates": 1}}),
     "promote-without-checkpoints": _promoting(checkpoints_from=1.0),
     "promote-checkpoints-from-20": _promoting(checkpoints_from=0.2),
     "promote-best": _promoting(share=0.0, chooses="best"),

@@ -19,6 +19,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from sb3_hpo.delegating_sampler import DelegatingSampler
+from sb3_hpo.near_default import is_starting
 from sb3_hpo.transforms import CONSTANT, LINEAR, Schedule
 
 if TYPE_CHECKING:
@@ -62,12 +63,14 @@ class FallingRate(DelegatingSampler):
 
     :param sampler: what draws all else
     :param names: the parameters that say which schedule it is
+    :param n_startup_trials: trials, complete or pruned, before it learns; infinite for one that never does
     :param seed: seed of what is drawn
     """
 
-    def __init__(self, sampler: BaseSampler, names: frozenset[str], seed: int) -> None:
+    def __init__(self, sampler: BaseSampler, names: frozenset[str], n_startup_trials: float, seed: int) -> None:
         super().__init__(sampler)
         self._names = names
+        self._n_startup_trials = n_startup_trials
         self._generator = np.random.default_rng(seed)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -80,10 +83,14 @@ class FallingRate(DelegatingSampler):
     ) -> Any:
         """The schedule; other parameters as the sampler does."""
         if param_name in self._names:
-            complete = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
-            share = share_of_falling(param_name, complete)
-            return LINEAR if self._generator.random() < share else CONSTANT
+            return LINEAR if self._generator.random() < self._share(study, param_name) else CONSTANT
         return super().sample_independent(study, trial, param_name, param_distribution)
+
+    def _share(self, study: optuna.Study, name: str) -> float:
+        if is_starting(study, self._n_startup_trials):
+            return SHARE
+        complete = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
+        return share_of_falling(name, complete)
 
 
 def share_of_falling(name: str, complete: Sequence[FrozenTrial]) -> float:

@@ -179,8 +179,8 @@ class _ExploringTPE:
         sampler: BaseSampler = optuna.samplers.TPESampler(**options)
         explorer: BaseSampler = optuna.samplers.RandomSampler(seed=seeds[0])
         if schedules := schedules_of_rate(self._context.space):
-            sampler = FallingRate(sampler, schedules, seeds[2])
-            explorer = FallingRate(explorer, schedules, seeds[3])
+            sampler = FallingRate(sampler, schedules, n_startup_trials, seeds[2])
+            explorer = FallingRate(explorer, schedules, math.inf, seeds[3])
         if default is not None:
             default = {name: value for name, value in default.items() if name not in schedules}
             sampler = NearDefault(sampler, default, n_startup_trials, seed)

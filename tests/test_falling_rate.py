@@ -69,9 +69,9 @@ def test_params_with_a_falling_rate_are_otherwise_the_same() -> None:
 
 
 def test_chance_draws_it_more_often() -> None:
-    drawn = run(FallingRate(RandomSampler(seed=0), schedules_of_rate(SPACE), 0), 400)
+    drawn = run(FallingRate(RandomSampler(seed=0), schedules_of_rate(SPACE), math.inf, 0), 400)
     assert sum(drawn) / len(drawn) == pytest.approx(SHARE, abs=0.06)
-    assert drawn == run(FallingRate(RandomSampler(seed=0), schedules_of_rate(SPACE), 0), 400)
+    assert drawn == run(FallingRate(RandomSampler(seed=0), schedules_of_rate(SPACE), math.inf, 0), 400)
 
 
 @pytest.mark.parametrize("default", [None, {"learning_rate": 3e-4, "lr_schedule": "constant"}])
