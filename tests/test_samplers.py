@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 
 from sb3_hpo import factories
 from sb3_hpo.delegating_sampler import DelegatingSampler
@@ -25,6 +26,9 @@ from sb3_hpo.samplers import (
 from sb3_hpo.search_space import SearchSpace
 from tests.curves import FINITE, SMALL, curve_objective
 from tests.tasks import SPACE
+
+if TYPE_CHECKING:
+    import numpy as np
 
 OF_OPTUNA = {
     "random": optuna.samplers.RandomSampler,
@@ -257,3 +261,19 @@ def test_unbounded_range_has_no_grid() -> None:
     with pytest.raises(UserError, match="no grid over parameter 'noise', whose range has no bounds"):
         create("grid", space=space)
     assert exhaustive_grid("grid", space, {"points": {"noise": [0.1, 1.0]}}).n_points == 4
+
+
+@pytest.mark.parametrize(("kwargs", "n_candidates"), [({}, 4), ({"n_ei_candidates": 24}, 24)])
+def test_tpe_proposes_the_best_of_few_candidates(monkeypatch, kwargs: dict, n_candidates: int) -> None:
+    drawn: list[int] = []
+    sample = _ParzenEstimator.sample
+
+    def counted(self: _ParzenEstimator, rng: np.random.RandomState, size: int) -> dict[str, np.ndarray]:
+        drawn.append(size)
+        return sample(self, rng, size)
+
+    monkeypatch.setattr(_ParzenEstimator, "sample", counted)
+    sampler = create("tpe", {"random_fraction": 0.0, **kwargs})
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(lambda trial: SPACE.suggest(trial)["learning_rate"], n_trials=8)
+    assert set(drawn) == {n_candidates}
