@@ -129,6 +129,13 @@ def test_tpe_learns_that_a_constant_rate_is_better() -> None:
     assert sum(run(sampler, 60, best_is_constant=True)[20:]) < 10
 
 
+@pytest.mark.parametrize(("n_startup_trials", "random_fraction"), [(10_000, 0.0), (0, 1.0)])
+def test_what_is_drawn_without_learning_does_not_learn_it_either(n_startup_trials: int, random_fraction: float) -> None:
+    context = SamplingContext(SPACE, 0, 0, n_startup_trials)
+    drawn = run(create_sampler("tpe", context, {"random_fraction": random_fraction}), 200, best_is_constant=True)
+    assert sum(drawn) / len(drawn) == pytest.approx(SHARE, abs=0.08)
+
+
 def test_it_does_not_learn_it_from_trainings_that_were_stopped() -> None:
     sampler = create_sampler("tpe", SamplingContext(SPACE, 0, 0, 10), {"random_fraction": 0.0})
     drawn = run(sampler, 200, best_is_constant=True, pauses=True)[10:]
