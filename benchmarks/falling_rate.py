@@ -55,17 +55,18 @@ def compared(name: str, constant: Sequence[float], falling: Sequence[float]) -> 
     return {"configuration": name, "constant": list(constant), "falling": list(falling), "gain": gain}
 
 
-def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each configuration, and the mean of them all."""
-    lines = ["| configuration | constant | falling | falling less constant |", "|---|---|---|---|"]
-    for row in rows:
-        scores = [", ".join(f"{score:.0f}" for score in row[kind]) for kind in ("constant", "falling")]
-        lines.append(f"| {row['configuration']} | {scores[0]} | {scores[1]} | {row['gain']:+.1f} |")
+def as_line(row: Mapping[str, Any]) -> str:
+    """A line of the table."""
+    scores = [", ".join(f"{score:.0f}" for score in row[kind]) for kind in ("constant", "falling")]
+    return f"| {row['configuration']} | {scores[0]} | {scores[1]} | {row['gain']:+.1f} |"
+
+
+def of_all(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The last line: the means of all configurations, and twice the standard error of what falling adds."""
     means = [f"{np.mean([row[kind] for row in rows]):.1f}" for kind in ("constant", "falling")]
     gains = [row["gain"] for row in rows]
     error = 2.0 * np.std(gains, ddof=1) / math.sqrt(len(gains)) if len(gains) > 1 else math.nan
-    lines.append(f"| mean | {means[0]} | {means[1]} | {np.mean(gains):+.1f} ± {error:.1f} |")
-    return "\n".join(lines)
+    return f"| mean | {means[0]} | {means[1]} | {np.mean(gains):+.1f} ± {error:.1f} |"
 
 
 def main() -> None:
@@ -90,11 +91,12 @@ def main() -> None:
         configurations[DEFAULT] = default
     fresh = FreshSeeds(args.task, args.folder / f"{args.task}_falling.json", args.n_jobs)
     seeds = validation_seeds(args.seed + FRESH, args.n_seeds, never=[])
+    print("| configuration | constant | falling | falling less constant |\n|---|---|---|---|")
     rows = []
     for name, configuration in configurations.items():
         rows.append(compared(name, *fresh.of(both_rates(configuration), seeds)))
-        print(as_markdown(rows[-1:]).splitlines()[2], flush=True)
-    print(as_markdown(rows))
+        print(as_line(rows[-1]), flush=True)
+    print(of_all(rows))
     if args.json:
         content = {"command": shlex.join(sys.argv), **machine(), "task": args.task, "rows": rows}
         write_whole(args.json, json.dumps(content, indent=1) + "\n")

@@ -151,11 +151,14 @@ def _run(
         process = subprocess.Popen(  # noqa: S603
             command, cwd=folder, stdout=printed, stderr=subprocess.STDOUT, env=dict(os.environ)
         )
-        while not _has_ended(process, min(POLL_S, max(0.0, until - time.monotonic()))):
-            if time.monotonic() >= until or is_settled():
+        try:
+            while not _has_ended(process, min(POLL_S, max(0.0, until - time.monotonic()))):
+                if time.monotonic() >= until or is_settled():
+                    return
+        finally:
+            if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 _end(process)
-                return
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(command[3:])} ended with exit code {process.returncode}: see {folder / output}")
 

@@ -3,9 +3,9 @@
 ``python benchmarks/versus_zoo.py cartpole acrobot pendulum --minutes 20 --repetitions 3 --seed 0 --folder versus --json
 benchmarks/results/versus_zoo.json --png benchmarks/results/versus_zoo.png`` tunes each task with ``sb3-hpo tune`` and
 with ``rl_zoo3 train -optimize``, each with its defaults and as many jobs as there are cores, in turn. ``--stock-times 1
-5`` lets the stock zoo go on for five times as long, and takes its best trial after the same time and at the end; where
-a trial has the highest score there is, no longer one can change which is its best, and it ends. Then all winners, and
-the zoo's default, are trained on the same seeds that neither saw.
+5`` lets the stock zoo go on for five times as long, and takes its best trial after the same time and at the end; once
+a trial has the highest score there is, nothing can change which is its best, and it ends. Then all winners, and the
+zoo's default, are trained on the same seeds that neither saw.
 
 It takes hours. What is done is kept in ``--folder`` and not done again.
 """

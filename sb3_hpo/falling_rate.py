@@ -8,7 +8,7 @@ others on 20 and 21 of 36 (``benchmarks/README.md``). Of what the zoo trains PPO
 that falls.
 
 Nor may a sampler learn the schedule from trainings that were stopped early, whose rates hardly differ yet: in a run of
-DQN on CartPole the first trials that came far happened to have a constant rate, and so had 34 of the last 38
+DQN on CartPole the first trials that came far happened to have a constant rate, and so had 33 of the last 37
 configurations; none with a falling rate was ever trained to its end.
 """
 

@@ -142,6 +142,7 @@ def test_options_reach_the_sampler(name: str, kwargs: dict, attribute: str) -> N
             {"random_fraction": 1.1},
             "sampler 'tpe' does not take random_fraction 1.1: .* a probability: from 0 to",
         ),
+        ("tpe", {"n_ei_candidates": 0}, "sampler 'tpe' does not take n_ei_candidates 0: .* must be at least 1"),
         ("tpe", {"random_fractoin": 0.3}, "'random_fractoin': did you mean 'random_fraction'"),
         ("tpe", {"random_fraction": "half"}, "sampler_kwargs: random_fraction is 'half', it must be float"),
         ("tpe", {"gamma": 3}, "gamma of sampler 'tpe' is an object of Python"),

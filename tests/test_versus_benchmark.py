@@ -80,6 +80,23 @@ def test_the_stock_zoo_ends_once_its_best_is_settled(
     assert [winner.seconds for winner in winners] == pytest.approx([3.0, 4.0 if ends_early else 12.0], abs=2.0)
 
 
+def test_no_command_is_left_behind_where_nobody_can_tell_whether_it_is_settled(tmp_path: Path, monkeypatch) -> None:
+    import versus_commands
+
+    monkeypatch.setattr(versus_commands, "POLL_S", 0.2)
+    waits = "import time\ntry:\n    print('begun', flush=True)\n    time.sleep(60)\n"
+    waits += "except KeyboardInterrupt:\n    print('ended')"
+
+    def fails() -> bool:
+        if (tmp_path / "out.txt").read_text() == "begun\n":
+            raise OSError("no storage")
+        return False
+
+    with pytest.raises(OSError, match="no storage"):
+        versus_commands._run([sys.executable, "-c", waits], tmp_path, "out.txt", is_settled=fails)
+    assert (tmp_path / "out.txt").read_text() == "begun\nended\n"
+
+
 def test_a_command_that_fails_is_no_tuning(tmp_path: Path) -> None:
     from versus_commands import _run
 
