@@ -114,24 +114,24 @@ class TrialEvalCallback(EvalCallback):
         self._ends_here = self.is_pruned
 
     def _on_step(self) -> bool:
-        if self._ends_here:
-            return False
         if self.eval_freq <= 0 or self.num_timesteps // self.eval_freq <= self._intervals_done:
-            return True
+            return not self._ends_here
         self._intervals_done = self.num_timesteps // self.eval_freq
         check_weights(self.model)
         started = time.monotonic()
         continue_training = self._evaluate()
         evaluated = time.monotonic()
         self._check_finite()
-        if self.is_reporting and not self._is_past_the_end():
+        # An evaluation that is due at the very step where a training pauses is made, or nobody would make it. It is not
+        # reported: a replay pauses by the last report, which would be too late for this step.
+        if self.is_reporting and not self._ends_here and not self._is_past_the_end():
             self.trial.report(self._expected_mean(), self.step_offset + self.num_timesteps)
             if continue_training and self.trial.should_prune():
                 self.is_pruned = True
                 continue_training = self.stops_between_rollouts
         self.evaluation_seconds += evaluated - started
         self.storage_seconds += time.monotonic() - evaluated
-        return continue_training
+        return continue_training and not self._ends_here
 
     def _evaluate(self) -> bool:
         """Have the parent class evaluate at this call, whatever its own count of calls says."""

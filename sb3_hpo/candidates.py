@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import TrialState
 
-from sb3_hpo.configuration import merge, to_zoo
-from sb3_hpo.finalists import choose_finalists
+from sb3_hpo.configuration import checked, merge, to_zoo
+from sb3_hpo.finalists import choose_finalists, configuration_key, is_of_default
 from sb3_hpo.late_returns import late_mean_of_curve
 from sb3_hpo.objective import configuration_of
 from sb3_hpo.promotion import paused_trials, value_at_rung
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from sb3_hpo.task import Task
 
 
+def fingerprint_of(configuration: Mapping[str, Any]) -> str:
+    """A name for a configuration, in the zoo's notation, by its content."""
+    text = json.dumps(configuration, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclasses.dataclass(frozen=True)
 class Candidate:
     """A configuration that is a candidate for being the winner.
@@ -41,6 +47,7 @@ class Candidate:
     :param tuning_scores: tuning seed -> mean return of the agent that the search trained on it, judged as those of the
         validation are
     :param tuning_late_means: tuning seed -> mean return over the last quarter of that training
+    :param is_paused: whether its trial was not trained to its end: then its score is what it had reached so far
     """
 
     trial: int | None
@@ -49,6 +56,7 @@ class Candidate:
     is_default: bool
     tuning_scores: Mapping[int, float] = dataclasses.field(default_factory=dict)
     tuning_late_means: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    is_paused: bool = False
 
     @property
     def name(self) -> str:
@@ -60,8 +68,7 @@ class Candidate:
     @property
     def fingerprint(self) -> str:
         """Names the configuration by its content."""
-        text = json.dumps(self.configuration, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint_of(self.configuration)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,15 +154,16 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
     default_params = _default_params(task, space)
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
-    of_default = [trial for trial in trials if trial.params == default_params]
+    known = (default_params, default.configuration)
+    of_default = [trial for trial in trials if is_of_default(trial, *known)]
     if of_default:
         best = max(of_default, key=lambda trial: trial.value or 0.0)
         default = dataclasses.replace(default, trial=best.number, score=best.value)
-    finalists = choose_finalists(trials, space, n_finalists, default_params)
+    finalists = choose_finalists(trials, space, n_finalists, *known)
     if not finalists:
         paused = paused_trials(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
-        furthest = {repr(sorted(trial.params.items())): trial for trial in reversed(paused)}
-        finalists = [t for t in paused if t in furthest.values() and t.params != default_params][:n_finalists]
+        furthest = {configuration_key(trial): trial for trial in reversed(paused)}
+        finalists = [t for t in paused if t in furthest.values() and not is_of_default(t, *known)][:n_finalists]
     for trial in finalists:
         check_same_modules(trial.user_attrs[HYPERPARAMS], default.configuration, f"trial {trial.number}")
     return [default, *_best_judged_first([_finalist(trial) for trial in finalists])]
@@ -166,10 +174,11 @@ def _finalist(trial: FrozenTrial) -> Candidate:
     return Candidate(
         trial.number,
         _score(trial),
-        trial.user_attrs[HYPERPARAMS],
+        checked(trial.user_attrs[HYPERPARAMS]),
         is_default=False,
         tuning_scores={run["seed"]: float(np.mean(run[FINAL_RETURNS])) for run in judged},
         tuning_late_means={run["seed"]: _late_mean(run) for run in judged},
+        is_paused=trial.state == TrialState.PRUNED,
     )
 
 
@@ -197,16 +206,18 @@ def _score(trial: FrozenTrial) -> float | None:
 def candidates_of(
     task: Task, trials: Sequence[FrozenTrial], configurations: Sequence[Mapping[str, Any]]
 ) -> list[Candidate]:
-    """The default, and some trials as finalists.
+    """The default, and some trials as finalists, each configuration once.
 
     :param configurations: the whole configuration of each trial, in the zoo's notation
     """
+    finalists = [
+        Candidate(trial.number, trial.value, configuration, is_default=False)
+        for trial, configuration in zip(trials, configurations, strict=True)
+    ]
+    first = {finalist.fingerprint: finalist for finalist in reversed(finalists)}
     return [
         Candidate(None, None, to_zoo(task.configuration), is_default=True),
-        *(
-            Candidate(trial.number, trial.value, configuration, is_default=False)
-            for trial, configuration in zip(trials, configurations, strict=True)
-        ),
+        *(finalist for finalist in finalists if finalist is first[finalist.fingerprint]),
     ]
 
 

@@ -5,6 +5,10 @@ have it on the tuning seeds, at every evaluation of the second half of their tra
 same, and what differs is how many other seeds they fail on. That is for the selection seeds to say, so they get time
 that the search has no use for.
 
+One that has the best score from its first evaluation on shows no ceiling either: that may be where one is who learns
+nothing, and others are worse. In Taxi whoever delivers nobody has -200, and -1100 who tries to everywhere. A
+configuration that had less before has climbed there.
+
 One that has come there in the end alone shows no ceiling: in a study of DQN on CartPole that ended with three of these
 the first two had 10, 28 and 170, and 500, 500, 500, 164 and 500, on further seeds. Of six in two other studies that had
 been there for the second half four never failed, and two failed on one of five and two of five.
@@ -21,14 +25,17 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN
+from sb3_hpo.objective import learning_curves
+from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from optuna.trial import FrozenTrial
 
 
 class Ceiling:
-    """Counts the configurations that share the best score, and had stayed there.
+    """Counts the configurations that share the best score, had climbed to it, and had stayed there.
 
     :param n_finals: how many it takes, two at least; the default is none of them
     """
@@ -36,26 +43,41 @@ class Ceiling:
     def __init__(self, n_finals: int) -> None:
         self._n_needed = max(2, n_finals)
         self._best = -math.inf
-        self._worst = math.inf
         self._at_best: set[str] = set()
 
     @property
     def is_reached(self) -> bool:
-        """Whether enough have stayed at the best score, and something was worse: where none learns, all are equal."""
-        return len(self._at_best) >= self._n_needed and self._worst < self._best
+        """Whether enough have climbed to the best score and stayed there."""
+        return len(self._at_best) >= self._n_needed
 
     def learn_from(self, trial: FrozenTrial) -> None:
         """Look at a trial that has ended."""
-        self._worst = min([self._worst, *trial.intermediate_values.values()])
         if trial.state != TrialState.COMPLETE or trial.value is None:
             return
-        self._worst = min(self._worst, trial.value)
         if trial.value > self._best:
             self._best = trial.value
             self._at_best.clear()
         is_default = trial.user_attrs.get(ORIGIN) == DEFAULT_CONFIGURATION
-        if trial.value == self._best and not is_default and _has_stayed(trial, self._best):
+        if trial.value == self._best and not is_default and _has_come_to_stay(trial, self._best):
             self._at_best.add(repr(sorted(trial.params.items())))
+
+
+def _has_come_to_stay(trial: FrozenTrial, value: float) -> bool:
+    return _has_climbed(trial, value) and _has_stayed(trial, value)
+
+
+def _has_climbed(trial: FrozenTrial, value: float) -> bool:
+    """Whether an evaluation of the trial, on any of its seeds, was below this value."""
+    return any(mean < value for mean in _means(trial))
+
+
+def _means(trial: FrozenTrial) -> Iterable[float]:
+    """Mean returns of all evaluations; what the trial reported where it has none.
+
+    The reports of one that went on begin where it did.
+    """
+    runs = [run for run in trial.user_attrs.get(RUNS, []) if run.get("returns")]
+    return learning_curves(runs).ravel() if runs else trial.intermediate_values.values()
 
 
 def _has_stayed(trial: FrozenTrial, value: float) -> bool:

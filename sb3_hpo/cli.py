@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo._version import __version__
-from sb3_hpo.errors import UserError
+from sb3_hpo.errors import UserError, one_line
 from sb3_hpo.parsers import OneLineParser
 
 if TYPE_CHECKING:
@@ -176,12 +178,29 @@ def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namesp
 
     try:
         args = parser.parse_args(words)
-    except (NameError, SyntaxError, TypeError, ValueError) as error:
+    except Exception as error:
+        if not (isinstance(error, (NameError, SyntaxError, TypeError, ValueError)) or _comes_from_text(error)):
+            raise
         # The zoo evaluates what -params and --env-kwargs give.
-        raise UserError(f"{error}: write -params and --env-kwargs as name:value, with text in quotes") from None
+        text = one_line(error)
+        raise UserError(f"{text}: write -params and --env-kwargs as name:value, with text in quotes") from None
     _check_track(args, words)
+    _check_trained_agent(args.trained_agent)
     check_registered(args.algo, args.env, args.gym_packages)
     return args
+
+
+def _comes_from_text(error: BaseException) -> bool:
+    """Whether an error was raised by text that was evaluated: its frame has that name in place of a file's."""
+    codes = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any((code.co_filename, code.co_name) == ("<string>", "<module>") for code in codes)
+
+
+def _check_trained_agent(path: str) -> None:
+    if path and not (path.endswith(".zip") and Path(path).is_file()):
+        raise UserError(
+            f"--trained-agent {path!r} is no .zip file that is there: give that of a trained agent, or leave it out"
+        )
 
 
 def _check_track(args: argparse.Namespace, words: list[str]) -> None:

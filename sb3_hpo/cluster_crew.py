@@ -70,6 +70,7 @@ class ClusterCrew:
         self._command = command
         self._tell = tell
         self._jobs: list[Any] = []
+        self._deaths: list[str] = []
         self._n_deaths = 0
         self._told_at = time.monotonic()
         self._is_open = True
@@ -117,12 +118,16 @@ class ClusterCrew:
 
     def tend(self) -> None:
         """Submit those again that died, and pass on what they tell."""
-        for death in self._listen():
-            self._n_deaths += 1
-            if self._n_deaths > MAX_DEATHS:
-                raise WorkersDieError(
-                    f"{self._n_deaths} workers on the cluster died one after the other, the last one: {death}"
-                )
+        self._listen()
+        if not self._deaths:
+            return
+        self._n_deaths += 1  # However many died: they did so together, with their machine.
+        if self._n_deaths > MAX_DEATHS:
+            raise WorkersDieError(
+                f"{self._n_deaths} workers on the cluster died one after the other, the last one: {self._deaths[-1]}"
+            )
+        while self._deaths:
+            self._deaths.pop()
             self._jobs.append(self._submit())
 
     def enter(self, phase: Phase) -> None:
@@ -159,18 +164,15 @@ class ClusterCrew:
         except ClusterLostError as error:
             raise _lost(error) from None
 
-    def _listen(self) -> list[str]:
-        """Take note of the workers that ended.
-
-        :return: why, for those that died
-        """
+    def _listen(self) -> None:
+        """Take note of the workers that ended, and of why those died that did; :meth:`tend` submits them again."""
         try:
             finished = list(self._cluster.finished(self._jobs))
         except ClusterLostError as error:
             raise _lost(error) from None
         self._remove(finished)
         deaths = [self._cause_of_death(job) for job in finished]
-        return [death for death in deaths if death is not None]
+        self._deaths += [death for death in deaths if death is not None]
 
     def _remove(self, finished: Sequence[Any]) -> None:
         # By what they stand for: Ray gives other objects for the same job.

@@ -63,12 +63,15 @@ def compare_command(words: Sequence[str]) -> int:
 
 
 def publish(result: ComparisonResult, args: argparse.Namespace, display: Display) -> None:
-    """Write the picture and the numbers, and say what they show."""
+    """Write the numbers and the picture, and say what they show.
+
+    :raises UserError: if one of them cannot be written; the numbers are written first, and kept without the picture
+    """
     try:
-        draw(result, args.output)
         if args.json is not None:
             content = {**result.as_mapping(), "versions": installed_versions()}
             write_whole(args.json, json.dumps(content, indent=1) + "\n")
+        draw(result, args.output)
     except OSError as error:
         raise UserError(f"{str(error.filename)!r} cannot be written: {error.strerror}") from None
     display.table(result_table(result))

@@ -89,8 +89,8 @@ class Comparison:
         return self.verdict == "not distinguishable" and self.difference >= 0.0
 
     @property
-    def is_about_failures(self) -> bool:
-        """Whether it is the mean alone that distinguishes the two: one of them fails more often."""
+    def is_settled_by_means(self) -> bool:
+        """Whether the means alone distinguish the two, as where one of them fails more often."""
         return self.verdict != "not distinguishable" and self.ci95 is not None and _sign(self.ci95) == 0
 
 

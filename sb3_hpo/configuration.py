@@ -18,6 +18,9 @@ NESTED_ARGUMENTS = (
 )
 """Arguments that the zoo's YAML may give as text to be evaluated (rl_zoo3, ``exp_manager.py``)."""
 
+TUPLE_ARGUMENTS = ("monitor_kwargs",)
+"""Nested arguments whose sequences have to be tuples: SB3's ``Monitor`` joins them with tuples of its own."""
+
 NOISE_ARGUMENTS = ("noise_type", "noise_std")
 """Arguments of which the zoo makes SB3's ``action_noise``."""
 
@@ -30,15 +33,24 @@ def from_zoo(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
     :raises UserError: if an argument cannot be read without running it as code
     """
     return {
-        key: zoo_text.parse(value) if key in NESTED_ARGUMENTS and isinstance(value, str) else _plain(key, value)
+        key: _nested(key, value) if key in NESTED_ARGUMENTS and isinstance(value, str) else _plain(key, value)
         for key, value in hyperparams.items()
     }
+
+
+def checked(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that comes from a storage, once it is clear that the zoo would run none of it as code.
+
+    :param configuration: in the zoo's notation
+    :raises UserError: if it holds text that is more than plain values
+    """
+    return to_zoo(from_zoo(configuration))
 
 
 def to_zoo(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """The entry of a zoo YAML file for a plain configuration: the inverse of :func:`from_zoo`."""
     return {
-        key: zoo_text.render(value)
+        key: zoo_text.render(value, tuples=key in TUPLE_ARGUMENTS)
         if key in NESTED_ARGUMENTS and (isinstance(value, Mapping) or zoo_text.is_symbol(value))
         else copy.deepcopy(value)
         for key, value in configuration.items()
@@ -66,11 +78,28 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
+def _nested(name: str, text: str) -> object:
+    value = zoo_text.parse(text)
+    if isinstance(value, str) and not zoo_text.is_symbol(value):
+        # Text within text: the zoo would evaluate it once more.
+        raise UserError(f"hyperparameter {name!r} is the text {value!r}: give dict(...), a number or a class")
+    return value
+
+
+def _text_key(name: str, key: object) -> str:
+    if isinstance(key, str):
+        return key
+    # A study is kept as JSON, which would make text of it: the environment would get another key than was given.
+    raise UserError(
+        f"hyperparameter {name!r} has the key {key!r}: a study keeps keys that are text only, put it in quotes"
+    )
+
+
 def _plain(name: str, value: object) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(name, entry) for key, entry in value.items()}
+        return {_text_key(name, key): _plain(name, entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(name, entry) for entry in value]
     if isinstance(value, type):

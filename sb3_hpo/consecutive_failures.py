@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sb3_hpo.budget import FINISHED
-from sb3_hpo.trial_attributes import FAILURE, TRACEBACK, was_interrupted
+from sb3_hpo.trial_attributes import FAILURE, TRACEBACK, lost_its_worker, was_interrupted
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -18,6 +18,9 @@ class ConsecutiveFailuresError(RuntimeError):
 class ConsecutiveFailures:
     """Counts the trials that failed one after the other.
 
+    One that lost its worker is none of them, and does not separate them either: its retries have a limit of their own,
+    and so have workers that die (:data:`sb3_hpo.crew.MAX_DEATHS`).
+
     :param limit: how many of them end the study
     """
 
@@ -29,7 +32,7 @@ class ConsecutiveFailures:
         """Look at how a trial ended."""
         if trial.state in FINISHED:
             self._failures.clear()
-        elif not was_interrupted(trial):
+        elif not (was_interrupted(trial) or lost_its_worker(trial)):
             self._failures.append(trial)
 
     def check(self) -> None:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 MAX_DEATHS = 5
-"""Workers that may die one after the other without a trial being finished between."""
+"""Times that workers may die without a trial, or a training of the validation, being finished between.
+
+Those found dead at one look died together, as with their machine: that is once.
+"""
 
 END_S = 20.0
 """Seconds that workers have to end in order; an evaluation in progress is finished first."""
@@ -117,11 +120,13 @@ class Crew(Protocol):
         """Whether a running trial is one of theirs."""
 
     def trial_finished(self) -> None:
-        """Note that the workers get somewhere."""
+        """Note that the workers get somewhere: the deaths before it are forgiven."""
 
 
 class ProcessCrew:
-    """Workers that are processes on this machine. Implements :class:`Crew` and :class:`sb3_hpo.workforce.Workforce`.
+    """Workers that are processes on this machine.
+
+    Implements :class:`Crew` and :class:`sb3_hpo.workforce.Workforce`.
 
     :param plan: what each of them is told
     :param n_workers: how many
@@ -179,19 +184,20 @@ class ProcessCrew:
 
     def tend(self) -> None:
         """Start those again that died, and pass on what they tell."""
-        dead = [member for member in self._members if not member.process.is_alive()]
-        # After that look: what the dead ones told last must not be missed.
+        ended = [member for member in self._members if not member.process.is_alive()]
+        # After that look: what they told last must not be missed.
         self._listen()
+        dead = [member for member in ended if member.process.exitcode != 0]
+        if not dead:
+            return
+        self._n_deaths += 1  # However many died: they did so together.
+        if self._n_deaths > MAX_DEATHS:
+            raise WorkersDieError(
+                f"{self._n_deaths} workers died one after the other, the last one with "
+                f"{_exit_in_words(dead[-1].process.exitcode)}: is there too little memory? Fewer --n-jobs need less"
+            )
+        self._reap()
         for member in dead:
-            if member.process.exitcode == 0:
-                continue
-            self._n_deaths += 1
-            if self._n_deaths > MAX_DEATHS:
-                raise WorkersDieError(
-                    f"{self._n_deaths} workers died one after the other, the last one with "
-                    f"{_exit_in_words(member.process.exitcode)}: is there too little memory? Fewer --n-jobs need less"
-                )
-            self._reap()
             self._members.remove(member)
             member.close()
             self._members.append(self._begin())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.gaussian_process import posterior_mean
+from sb3_hpo.trial_attributes import HYPERPARAMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ def choose_finalists(
     space: SearchSpace,
     n_finalists: int,
     default_params: Mapping[str, Plain] | None = None,
+    default: Mapping[str, Any] | None = None,
 ) -> list[FrozenTrial]:
     """The complete trials that are most worth a validation, each configuration once, the default left out.
 
@@ -42,6 +45,7 @@ def choose_finalists(
     :param trials: trials of one study; those that are not complete are passed over
     :param n_finalists: how many to choose; fewer where there are not as many
     :param default_params: params of the configuration that was tuned from, which needs no place
+    :param default: that configuration, in the zoo's notation: other params may lead to it, too
     :return: those of the best score first, then those that are expected most of
     """
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
@@ -49,11 +53,23 @@ def choose_finalists(
         return []
     scores = np.asarray([trial.value for trial in complete], dtype=np.float64)
     points = np.stack([unit_point(trial.params, space) for trial in complete])
-    eligible = _first_of_each(complete, default_params)
+    eligible = _first_of_each(complete, default_params, default)
     by_score = [i for i in _descending(scores, [_mean_report(trial) for trial in complete]) if i in eligible]
     by_expectation = [i for i in _descending(posterior_mean(points, scores)) if i in eligible]
     order = dict.fromkeys([*by_score[: math.ceil(n_finalists / 2)], *by_expectation])
     return [complete[i] for i in list(order)[:n_finalists]]
+
+
+def configuration_key(trial: FrozenTrial) -> str:
+    """What a trial trains, as text: different params may stand for one configuration, made to fit the budget."""
+    return json.dumps(trial.user_attrs.get(HYPERPARAMS, trial.params), sort_keys=True)
+
+
+def is_of_default(
+    trial: FrozenTrial, default_params: Mapping[str, Plain] | None, default: Mapping[str, Any] | None
+) -> bool:
+    """Whether a trial trains the configuration that was tuned from, by its params or by what they lead to."""
+    return trial.params == default_params or (default is not None and trial.user_attrs.get(HYPERPARAMS) == default)
 
 
 def unit_point(params: Mapping[str, Plain], space: SearchSpace) -> FloatArray:
@@ -71,13 +87,15 @@ def unit_point(params: Mapping[str, Plain], space: SearchSpace) -> FloatArray:
     return np.asarray(coordinates, dtype=np.float64)
 
 
-def _first_of_each(trials: Sequence[FrozenTrial], default_params: Mapping[str, Plain] | None) -> set[int]:
+def _first_of_each(
+    trials: Sequence[FrozenTrial], default_params: Mapping[str, Plain] | None, default: Mapping[str, Any] | None
+) -> set[int]:
     """Indices of the trials that neither repeat an earlier one with a score as good nor the default."""
     best: dict[str, int] = {}
     for i, trial in enumerate(trials):
-        if trial.params == default_params:
+        if is_of_default(trial, default_params, default):
             continue
-        key = repr(sorted(trial.params.items()))
+        key = configuration_key(trial)
         if key not in best or (trial.value or 0.0) > (trials[best[key]].value or 0.0):
             best[key] = i
     return set(best.values())

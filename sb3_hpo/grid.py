@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -191,5 +192,15 @@ def _all_values(d: BaseDistribution) -> Sequence[Plain]:
     if isinstance(d, IntDistribution):
         return range(d.low, d.high + 1, d.step)
     if isinstance(d, FloatDistribution) and d.step is not None:
-        return [d.low + d.step * i for i in range(round((d.high - d.low) / d.step) + 1)]
+        return _steps(d.low, d.high, d.step)
     raise TypeError(f"{d!r} has no end")
+
+
+def _steps(low: float, high: float, step: float) -> list[float]:
+    """The values from ``low`` to ``high``, both included, as Optuna's ``BruteForceSampler`` enumerates them.
+
+    Decimals, because a value of the grid is one of the sampler's only if it is equal to the last digit:
+    ``0.1 + 2 * 0.1`` is 0.30000000000000004.
+    """
+    first, last, distance = (Decimal(str(number)) for number in (low, high, step))
+    return [float(first + i * distance) for i in range(int((last - first) // distance) + 1)]

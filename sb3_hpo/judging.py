@@ -108,6 +108,7 @@ class Judging:
             n_trials=TrialCounts.of(study),
             winner_params=_params_of(study, validation.winner.candidate.trial),
             validation=dataclasses.replace(validation, n_seeds_asked=n_asked),
+            gym_packages=list(self._task.arguments.get("gym_packages", ())),
         )
 
     def _plan(

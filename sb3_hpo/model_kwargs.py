@@ -6,20 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from sb3_hpo import zoo_text
-from sb3_hpo.configuration import NESTED_ARGUMENTS
+from sb3_hpo.configuration import NESTED_ARGUMENTS, TUPLE_ARGUMENTS
 from sb3_hpo.errors import UserError
 
 
 def to_objects(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration with the names in its nested arguments replaced by classes: ``"nn.ReLU"`` by ``nn.ReLU``."""
-    return {key: _objects(value) if key in NESTED_ARGUMENTS else value for key, value in configuration.items()}
+    """A configuration with the names in its nested arguments replaced by classes: ``"nn.ReLU"`` by ``nn.ReLU``.
+
+    What the monitor takes has tuples in the place of lists.
+    """
+    return {
+        key: _objects(value, tuple if key in TUPLE_ARGUMENTS else list) if key in NESTED_ARGUMENTS else value
+        for key, value in configuration.items()
+    }
 
 
-def _objects(value: object) -> object:
+def _objects(value: object, sequence: type[list[object]] | type[tuple[object, ...]]) -> object:
     if isinstance(value, Mapping):
-        return {key: _objects(entry) for key, entry in value.items()}
+        return {key: _objects(entry, sequence) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_objects(entry) for entry in value]
+        return sequence(_objects(entry, sequence) for entry in value)
     if zoo_text.is_symbol(value):
         return _class_of(str(value))
     return value

@@ -36,6 +36,9 @@ _TRANSFORMS: tuple[type, ...] = (
     transforms.Schedule,
 )
 
+_TRANSFORMS_OF_NAMES = (transforms.Named, transforms.NetArch, transforms.Schedule)
+"""Transforms of which the sampled values are names, even where a name looks like a number."""
+
 _ZOO_ARGUMENTS = ("noise_type", "noise_std", "normalize")
 """Arguments that the zoo takes beside those of the model's constructor."""
 
@@ -102,23 +105,47 @@ def _declare(
         else {"default": signature, "source": f"declared in {where}"}
     )
     given = {key: entry[key] for key in ("default", "source", "otherwise") if key in entry}
+    if not isinstance(given.get("source", ""), str):
+        raise UserError(f"{where}: source is {given['source']!r}, it must be text: say where its range comes from")
     if isinstance(given.get("default"), Mapping) and "same_as" in given["default"]:
-        same = given["default"]
-        given["default"] = SameAs(same["same_as"], same["default"])
+        given["default"] = _same_as(given["default"], where)
     if transform is not None:
         given["transform"] = transform
+    if not isinstance({**kept, **given}.get("transform"), _TRANSFORMS_OF_NAMES):
+        whole = _is_whole_number({**kept, **given}["default"])
+        given.update({key: read_number(given[key], whole) for key in ("default", "otherwise") if key in given})
+        entry = {**entry, **_with_numbers(entry, whole)}
     if "when" in entry:
-        given["when"] = {str(other): tuple(_list(values, where)) for other, values in entry["when"].items()}
+        when = _mapping(entry["when"], "when", "of parameters to lists of their values", where)
+        given["when"] = {str(other): tuple(_list(values, where)) for other, values in when.items()}
     if "requires" in entry:
         given["requires"] = frozenset(_list(entry["requires"], where))
     if "widened" in entry:
-        given["widened"] = {str(f): _distribution(r, None, where) for f, r in entry["widened"].items()}
+        given["widened"] = _widened(entry["widened"], where)
     elif _RANGE_KEYS & entry.keys():
         given["widened"] = {}  # A range that was edited holds for every task.
     distribution = _distribution(entry, before.distribution if before else None, where)
     changed = Parameter(**{**kept, **given, "name": name, "argument": argument, "distribution": distribution})
     _check_names(changed, where)
     return changed
+
+
+def _widened(entry: object, where: str) -> dict[str, BaseDistribution]:
+    """What a parameter is sampled from on tasks with a feature, by feature."""
+    ranges = _mapping(entry, "widened", "of features to ranges", where)
+    return {
+        str(feature): _distribution(_mapping(wider, f"widened {feature}", "that says its range", where), None, where)
+        for feature, wider in ranges.items()
+    }
+
+
+def _same_as(entry: Mapping[str, Any], where: str) -> SameAs:
+    """A default that is another argument's value."""
+    if entry.keys() != {"same_as", "default"}:
+        raise UserError(
+            f"{where}: default is {dict(entry)!r}, it must be a value, or {{same_as: ARGUMENT, default: VALUE}}"
+        )
+    return SameAs(str(entry["same_as"]), entry["default"])
 
 
 def _check_names(parameter: Parameter, where: str) -> None:
@@ -194,10 +221,47 @@ def _number(value: object, kind: str, key: str, where: str) -> float:
     return int(number) if kind == "int" else number
 
 
+def _with_numbers(entry: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+    """What an entry says of single values, with text that is a number read as one."""
+    read: dict[str, Any] = {"value": read_number(entry["value"], whole)} if "value" in entry else {}
+    if isinstance(entry.get("choices"), (list, tuple)):
+        read["choices"] = [read_number(choice, whole) for choice in entry["choices"]]
+    return read
+
+
+def read_number(value: object, whole: bool) -> object:
+    """The number that text stands for, otherwise the value itself: YAML reads 1e-5, without a dot, as text.
+
+    :param whole: whether a whole number is meant where it is one
+    :return: a float, or an int where a whole number is meant; text such as ``inf`` stays text
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    if not math.isfinite(number):
+        return value
+    return int(number) if whole and number == int(number) else number
+
+
+def _is_whole_number(value: object) -> bool:
+    if isinstance(value, str):
+        value = read_number(value, whole=True)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _plain(value: object, where: str) -> Plain:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise UserError(f"{where}: {value!r} is no plain value: name it, and give its meaning in 'transform'")
+
+
+def _mapping(value: object, key: str, meaning: str, where: str) -> Mapping[Any, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise UserError(f"{where}: {key} is {value!r}, it must be a mapping {meaning}")
 
 
 def _list(value: object, where: str) -> Sequence[Any]:
@@ -279,5 +343,7 @@ def _transform(entry: object, where: str) -> Transform:
     for key in values:
         if key not in fields:
             raise unknown_name(f"entry of transform {name!r} of {where}", key, fields)
+    if kind not in _TRANSFORMS_OF_NAMES:
+        values = {key: read_number(value, whole=False) for key, value in values.items()}
     made = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
     return cast("Transform", made)

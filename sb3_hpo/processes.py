@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.context import ForkServerContext, SpawnContext
 
+_FORKING_PROCESS = "sb3_hpo.forking_process"
+"""What the process that others are forked from imports first."""
+
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -30,13 +33,15 @@ def process_context() -> ForkServerContext | SpawnContext:
 def prepare_processes(modules: Sequence[str]) -> None:
     """Have the process that others are forked from import what they need, while this one goes on.
 
+    It ignores signals that are meant for all processes of a command; those forked from it do not.
+
     :param modules: their names
     """
     context: Any = process_context()
     if context.get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
-        context.set_forkserver_preload(list(modules))
+        context.set_forkserver_preload([_FORKING_PROCESS, *modules])
         with _without_ctrl_c():
             forkserver.ensure_running()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
@@ -11,9 +12,10 @@ from sb3_hpo.export import zoo_yaml
 from sb3_hpo.scores import mean
 from sb3_hpo.whole_files import write_whole
 from sb3_hpo.wording import count, interval_in_words, one_decimal
+from sb3_hpo.zoo_text import json_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sb3_hpo.candidates import Validated, Validation
@@ -35,6 +37,7 @@ class TuningResult:
     :param n_timesteps_spent: environment steps trained in the study, validation included, evaluations not
     :param winner_params: the winner's params; None where the default wins and no trial had it
     :param validation: what the finalists and the default are worth
+    :param gym_packages: modules that register the environment
     """
 
     study_name: str
@@ -45,6 +48,7 @@ class TuningResult:
     n_trials: TrialCounts
     winner_params: Mapping[str, Any] | None
     validation: Validation
+    gym_packages: Sequence[str] = ()
 
     @property
     def winner(self) -> Validated:
@@ -64,12 +68,10 @@ class TuningResult:
             f"of {name} scores higher than one of the default with a probability of "
             f"{comparison.probability_of_improvement:.2f}."
         )
-        if comparison.is_about_failures and comparison.mean_difference is not None:
-            less = "less" if comparison.verdict == "better" else "more"
+        if comparison.is_settled_by_means and comparison.mean_difference is not None:
             numbers += (
-                f" It fails {less} often: its mean is {one_decimal(_mean(finalist))}, the default's "
-                f"{one_decimal(_mean(default))}, and the difference "
-                f"{_in_words(comparison.mean_difference, comparison.mean_ci95)}."
+                f" Their means tell them apart: {one_decimal(_mean(finalist))} and {one_decimal(_mean(default))}, a "
+                f"difference of {_in_words(comparison.mean_difference, comparison.mean_ci95)}."
             )
         elif comparison.is_probably_steadier:
             means = [one_decimal(float(mean(each.late_means))) for each in (finalist, default)]
@@ -83,7 +85,7 @@ class TuningResult:
         return f"Not distinguishable{_what_follows(comparison, name)}: {numbers}{more}"
 
     def as_json(self) -> dict[str, Any]:
-        """The content of ``result.json``."""
+        """The content of ``result.json``: valid JSON, whatever the winner's params are."""
         winner, default = self.validation.winner, self.validation.default
         return {
             "study_name": self.study_name,
@@ -95,8 +97,8 @@ class TuningResult:
             "winner": {
                 "trial": winner.candidate.trial,
                 "score": winner.candidate.score,
-                "params": None if self.winner_params is None else dict(self.winner_params),
-                "hyperparams": dict(winner.candidate.configuration),
+                "params": json_plain(self.winner_params),
+                "hyperparams": json_plain(winner.candidate.configuration),
             },
             "validation": {
                 "seeds": self.validation.seeds,
@@ -139,7 +141,7 @@ class TuningResult:
 
     def training_command(self, folder: Path) -> str:
         """The stock zoo's command that trains the winner."""
-        return f"rl_zoo3 train --algo {self.algo} --env {self.env} -conf {folder / BEST_FILE}"
+        return zoo_command(self.algo, self.env, folder / BEST_FILE, self.gym_packages)
 
     def _evidence(self, folder: Path) -> list[str]:
         counts = self.n_trials
@@ -163,6 +165,20 @@ class TuningResult:
         return [*lines, f"Train with it: {self.training_command(folder)}"]
 
 
+def zoo_command(algo: str, env: str, file: Path | str, gym_packages: Sequence[str] = ()) -> str:
+    """The stock zoo's command that trains what a configuration file holds, as a shell reads it.
+
+    :param gym_packages: modules that register the environment
+    """
+    words = ["rl_zoo3", "train", "--algo", algo, "--env", env]
+    return shlex.join([*words, *gym_packages_option(gym_packages), "-conf", str(file)])
+
+
+def gym_packages_option(gym_packages: Sequence[str]) -> list[str]:
+    """The words by which a command names modules to import; none without modules."""
+    return ["--gym-packages", *gym_packages] if gym_packages else []
+
+
 def _what_follows(comparison: Comparison, name: str) -> str:
     if comparison.is_probably_better:
         return f", but probably better (confidence {comparison.confidence:.2f}), so {name} is taken"
@@ -179,6 +195,11 @@ def _without_comparison(validation: Validation) -> str:
         return _after_failure_of_default(winner, default.failure)
     if finalists and all(v.failure is not None for v in finalists):
         return "No comparison: every finalist failed when it was trained on fresh seeds: keep the default."
+    if winner is default and scored is not None and scored.is_paused:
+        return (
+            f"No comparison: no trial was trained to its end, and {scored.name}, which came furthest, was not compared "
+            "with the default on fresh seeds: keep the default."
+        )
     if winner is default and winner.candidate.score is None and scored is not None:
         return (
             f"No comparison: what the default had on fresh seeds is no less than what {scored.name}, which was not "

@@ -57,7 +57,8 @@ class SearchClock:
         self._seconds_in_all = deadline.seconds_left or 0.0
         self._longest_reserve = MAX_VALIDATION_SHARE * self._seconds_in_all
         self._reserve = self._longest_reserve if settings.n_validation_trainings else 0.0
-        self._n_rounds = math.ceil(n_finals(settings) / self._n_workers)
+        # A final trains its tuning seeds one after the other.
+        self._n_closing_trainings = math.ceil(n_finals(settings) / self._n_workers) * settings.n_seeds
         self._longest_closing = MAX_CLOSING_SHARE * self._seconds_in_all
         self._closing = self._longest_closing
         self._seconds = TrainingSeconds()
@@ -124,7 +125,7 @@ class SearchClock:
         if self.is_at_ceiling:
             longest = MAX_VALIDATION_SHARE_AT_CEILING * self._seconds_in_all
         self._reserve = min(longest, self._choosing(best / self._n_workers, judging) + judging)
-        self._closing = min(self._longest_closing, self._n_rounds * best)
+        self._closing = min(self._longest_closing, self._n_closing_trainings * best)
 
     def _choosing(self, seconds: float, judging: float) -> float:
         """Seconds to choose among the finalists.

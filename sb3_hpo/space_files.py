@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sb3_hpo.errors import UserError, one_line, unknown_name
-from sb3_hpo.parameter_notation import changed_parameter, to_entry
+from sb3_hpo.parameter_notation import changed_parameter, read_number, to_entry
+from sb3_hpo.transforms import LINEAR, LINEAR_PREFIX, Schedule
 
 if TYPE_CHECKING:
     from sb3_hpo.algorithms import Algorithm
@@ -73,11 +74,14 @@ def edited_space(algo: str, algorithm: Algorithm, content: object, origin: str) 
         changed = changed_parameter(str(name), entry, known.get(str(name)), algorithm, origin)
         known = {k: v for k, v in known.items() if k != name} if changed is None else {**known, str(name): changed}
     dropped = {str(name) for name, entry in entries.items() if entry is None}
-    parameters = tuple(_without_what_depends_on_dropped(list(known.values()), dropped))
+    kept = _without_what_depends_on_dropped(list(known.values()), dropped)
+    parameters = tuple(_with_numbers_in_when(parameter, known) for parameter in kept)
     try:
-        return dataclasses.replace(algorithm.search_space, parameters=parameters)
+        space = dataclasses.replace(algorithm.search_space, parameters=parameters)
     except UserError as error:
         raise UserError(f"{origin}: {error}") from None
+    _check_schedules(space, origin)
+    return space
 
 
 def to_content(space: SearchSpace) -> dict[str, Any]:
@@ -100,6 +104,32 @@ def _without_what_depends_on_dropped(parameters: list[Parameter], dropped: set[s
         else:
             kept.append(parameter)
     return kept
+
+
+def _with_numbers_in_when(parameter: Parameter, known: Mapping[str, Parameter]) -> Parameter:
+    """The parameter with text in its ``when`` read as the number that it depends on, as ``choices`` are."""
+
+    def read(other: str, value: Any) -> Any:
+        choices = getattr(known[other].distribution, "choices", ()) if other in known else ()
+        number = read_number(value, whole=False)
+        return number if value not in choices and number in choices else value
+
+    when = {other: tuple(read(other, value) for value in values) for other, values in parameter.when.items()}
+    return parameter if when == parameter.when else dataclasses.replace(parameter, when=when)
+
+
+def _check_schedules(space: SearchSpace, origin: str) -> None:
+    """Check that no value is a schedule already where another parameter makes schedules of the values."""
+    schedules = {p.transform.argument: p.name for p in space if isinstance(p.transform, Schedule)}
+    for parameter in space:
+        values = (*getattr(parameter.distribution, "choices", ()), parameter.otherwise)
+        for value in values if parameter.argument in schedules else ():
+            if isinstance(value, str) and value.startswith(LINEAR_PREFIX):
+                name, schedule = parameter.name, schedules[parameter.argument]
+                raise UserError(
+                    f"parameter {name!r} in {origin} is {value!r}, but {schedule!r} says how it changes: fix both, "
+                    f"{name}: {value.removeprefix(LINEAR_PREFIX)} and {schedule}: {LINEAR}"
+                )
 
 
 class _FlowDumper(yaml.SafeDumper):

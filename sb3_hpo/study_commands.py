@@ -11,6 +11,7 @@ import optuna
 import torch
 
 from sb3_hpo.candidates import Candidate, candidates_of, choose_candidates
+from sb3_hpo.configuration import to_zoo
 from sb3_hpo.display import Display
 from sb3_hpo.durations import seconds
 from sb3_hpo.errors import UserError
@@ -25,7 +26,7 @@ from sb3_hpo.settings import N_FINALISTS, TuningSettings
 from sb3_hpo.storage import open_storage, storage_location
 from sb3_hpo.study_description import read_description
 from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
-from sb3_hpo.trust import check_same_modules
+from sb3_hpo.trust import check_modules, check_same_modules
 from sb3_hpo.tuning import check_writable
 from sb3_hpo.validation_trainings import known_scores
 from sb3_hpo.whole_files import write_whole
@@ -91,13 +92,13 @@ def export_command(words: Sequence[str]) -> int:
     if is_ours(study):
         description = read_description(study, study.study_name)
         algo, env = description.algo, description.env
-        configuration = trial_configuration(study, trial, algo)
+        configuration, default = trial_configuration(study, trial, algo), description.configuration
     else:
         algo, env = _named(args, study)
         task = rebuild_stock_task(algo, env, args.gym_packages, args.n_timesteps, args.log_folder)
-        configuration = stock_configuration(task, trial.params)
-    candidate = Candidate(trial.number, trial.value, configuration, is_default=False)
-    scores = known_scores(storage, study.study_name, candidate)
+        configuration, default = stock_configuration(task, trial.params), to_zoo(task.configuration)
+    check_modules(configuration, args.gym_packages, f"trial {trial.number} of study {study.study_name!r}")
+    scores = known_scores(storage, study.study_name, configuration, default)
     text = trial_yaml(algo, env, study.study_name, trial, configuration, scores)
     if args.output is None:
         sys.stdout.write(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 from stable_baselines3.common.callbacks import CallbackList
 
@@ -63,7 +64,7 @@ class TrainingWatch:
         self._started = started
         self._eval_freq = max(1, training.n_timesteps // settings.n_evaluations)
         self._earlier = list(zip(run.get("timesteps", []), run.get("returns", []), strict=True))
-        self._early_stopping = EarlyStopping.of(settings)
+        self._early_stopping = EarlyStopping.of(settings, [float(np.mean(returns)) for _, returns in self._earlier])
         self._cost = TrialCost(settings.max_trial_cost, trial.study.get_trials(deepcopy=False), run.get(SECONDS_AT, []))
         self._interruption = InterruptionCallback(interrupted)
         self._timer = TrainingTimer()
@@ -93,7 +94,7 @@ class TrainingWatch:
     @property
     def is_paused(self) -> bool:
         """Whether the pruner gave the training up, which may go on later."""
-        return self._evaluation.is_pruned and not self._interruption.is_interrupted
+        return self._is_pruned and not self._interruption.is_interrupted
 
     @property
     def is_whole(self) -> bool:
@@ -112,7 +113,7 @@ class TrainingWatch:
         if self._cost.reason is not None:
             self._run[COSTLY] = self._cost.reason
             raise optuna.TrialPruned(f"stopped for its cost: {self._cost.reason}")
-        if self._evaluation.is_pruned:
+        if self._is_pruned:
             after = f"after {model.num_timesteps:,} of {self._training.n_timesteps:,} environment steps"
             raise TrialPausedError(f"paused {after}") if self._pauses else optuna.TrialPruned(f"pruned {after}")
         if not self._run["returns"]:
@@ -120,6 +121,11 @@ class TrainingWatch:
         self._run["n_evaluations"] = self._run["planned_evaluations"]
         if self._early_stopping.reason is not None:
             self._run["stopped_early"] = self._early_stopping.reason
+
+    @property
+    def _is_pruned(self) -> bool:
+        # One that pauses trains until the next rollout, and an evaluation before that may have ended it early.
+        return self._evaluation.is_pruned and self._early_stopping.reason is None
 
     def _record(self, model: BaseAlgorithm) -> None:
         run, evaluation = self._run, self._evaluation

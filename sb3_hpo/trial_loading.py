@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import TrialState
 
+from sb3_hpo.configuration import checked
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.storage import study_names
 from sb3_hpo.study_description import DESCRIPTION, VALIDATION_SUFFIX, read_description
@@ -59,7 +60,8 @@ def trial_configuration(study: optuna.Study, trial: FrozenTrial, algo: str) -> d
     """The whole configuration that a trial of one of our studies was trained with, in the zoo's notation.
 
     :param algo: algorithm that it is wanted for
-    :raises UserError: if the study is about another algorithm, or the trial was not begun
+    :raises UserError: if the study is about another algorithm, the trial was not begun, or it holds text that the zoo
+        would run as code
     """
     description = read_description(study, study.study_name)
     if description.algo != algo:
@@ -68,4 +70,4 @@ def trial_configuration(study: optuna.Study, trial: FrozenTrial, algo: str) -> d
         )
     if HYPERPARAMS not in trial.user_attrs:
         raise UserError(f"trial {trial.number} of study {study.study_name!r} has not begun: it has no hyperparameters")
-    return dict(trial.user_attrs[HYPERPARAMS])
+    return checked(trial.user_attrs[HYPERPARAMS])

@@ -47,18 +47,19 @@ def summarize(trainings: Trainings, default: Candidate, selection: Selection, se
         if comparison.is_taken:
             validated[:2] = reversed(validated[:2])
     elif not done:
-        # Stable, and the default is first: in a tie it stays ahead of what would replace it.
+        # Stable, and the default is first: in a tie it stays ahead of what would replace it. What an unfinished
+        # training had reached replaces nothing: agents that have hardly begun to learn say little.
         of_default = trainings.scores(default, seeds)
         validated.sort(key=lambda v: _rank_without_comparison(v, of_default), reverse=True)
     return Validation(done, len(seeds), validated, comparison, selection.seeds)
 
 
-def _rank_without_comparison(validated: Validated, of_default: Sequence[float]) -> tuple[bool, float]:
+def _rank_without_comparison(validated: Validated, of_default: Sequence[float]) -> tuple[bool, bool, float]:
     """By the score of the search; where no trial of the default was complete, by what validation has of it."""
     score = validated.candidate.score
     if score is None and validated.candidate.is_default and of_default:
         score = float(iqm(of_default))
-    return validated.failure is None, -math.inf if score is None else score
+    return validated.failure is None, not validated.candidate.is_paused, -math.inf if score is None else score
 
 
 def _validated(candidate: Candidate, trainings: Trainings, seeds: Sequence[int]) -> Validated:

@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from sb3_hpo.callbacks import InterruptionCallback
+from sb3_hpo.candidates import fingerprint_of
 from sb3_hpo.configuration import from_zoo, to_zoo
 from sb3_hpo.evaluation import judge_agent
 from sb3_hpo.finite import learn_finite
@@ -18,13 +19,14 @@ from sb3_hpo.objective import close_environments
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.study_description import VALIDATION_SUFFIX
 from sb3_hpo.training_queue import Pair, Trained, TrainingQueue, ValidationWorker
-from sb3_hpo.trial_attributes import CANDIDATE, N_TIMESTEPS, TrialInterruptedError
+from sb3_hpo.trial_attributes import CANDIDATE, N_EPISODES, N_TIMESTEPS, SEED, TrialInterruptedError
 from sb3_hpo.trust import check_same_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
 
     from sb3_hpo.candidates import Candidate
     from sb3_hpo.interruption import Deadline
@@ -35,16 +37,28 @@ MAX_EVAL_ENVS = 10
 """Environments that the evaluation of a trained agent steps side by side, at most."""
 
 
-def known_scores(storage: BaseStorage, study_name: str, candidate: Candidate) -> list[float]:
-    """All validation scores of a candidate that the storage has, whatever seeds they are from."""
+def known_scores(
+    storage: BaseStorage, study_name: str, configuration: Mapping[str, Any], default: Mapping[str, Any]
+) -> list[float]:
+    """The scores of a configuration that the storage has, on seeds that the default was trained on too.
+
+    These judge. What it has on other seeds chose it among the finalists, and says more than it is worth.
+
+    :param configuration: a whole configuration, in the zoo's notation
+    :param default: the configuration that was tuned from, likewise
+    """
     if validation_study_name(study_name) not in optuna.get_all_study_names(storage):
         return []
-    study = open_validation_study(storage, study_name)
-    return [
-        float(trial.value or 0.0)
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if trial.user_attrs.get(CANDIDATE) == candidate.fingerprint
-    ]
+    trials = open_validation_study(storage, study_name).get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    scores, of_default = (_scores_by_seed(trials, fingerprint_of(each)) for each in (configuration, default))
+    return [score for seed, score in scores.items() if seed in of_default]
+
+
+def _scores_by_seed(trials: Sequence[FrozenTrial], name: str) -> dict[int, float]:
+    """Seed -> score of what has this fingerprint, by the most episodes that judged it."""
+    judged = [trial for trial in trials if trial.user_attrs.get(CANDIDATE) == name]
+    by_episodes = sorted(judged, key=lambda trial: trial.user_attrs.get(N_EPISODES, 0))
+    return {trial.user_attrs[SEED]: float(trial.value or 0.0) for trial in by_episodes}
 
 
 def validation_study_name(study_name: str) -> str:
@@ -240,6 +254,8 @@ class Trainings:
         for (fingerprint, seed), score in self._queue.scores().items():
             if (fingerprint, seed) not in self._known:
                 self._known[fingerprint, seed] = score
+                if self._workforce is not None:
+                    self._workforce.trial_finished()
                 if fingerprint in self._candidates:
                     self._on_run(self._candidates[fingerprint], score)
         for fingerprint, reason in self._queue.failures(self._max_retries).items():

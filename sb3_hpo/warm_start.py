@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from sb3_hpo.candidates import Candidate
 from sb3_hpo.configuration import from_zoo
 from sb3_hpo.errors import UserError, unknown_name
 from sb3_hpo.scores import iqm
@@ -21,6 +20,8 @@ from sb3_hpo.trial_attributes import HYPERPARAMS
 from sb3_hpo.validation_trainings import known_scores
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
@@ -47,7 +48,8 @@ def best_of(storage: BaseStorage, study_name: str, task: Task, space: SearchSpac
     if study_name not in names:
         raise unknown_name("study to start from", study_name, names)
     study = optuna.load_study(storage=storage, study_name=study_name)
-    algo = read_description(study, study_name).algo
+    description = read_description(study, study_name)
+    algo = description.algo
     if algo != task.algo:
         raise UserError(
             f"study {study_name!r} tuned {algo}, this command tunes {task.algo}: name a study of {task.algo}"
@@ -56,7 +58,8 @@ def best_of(storage: BaseStorage, study_name: str, task: Task, space: SearchSpac
     if not trials:
         raise UserError(f"study {study_name!r} has no complete trial to start from: go on with it first")
     first: list[FirstTrial] = []
-    for trial in sorted(trials, key=lambda trial: _worth(storage, study_name, trial), reverse=True):
+    default = description.configuration
+    for trial in sorted(trials, key=lambda trial: _worth(storage, study_name, trial, default), reverse=True):
         params = _params(trial, space)
         if params is not None and all(params != other.params for other in first):
             first.append(FirstTrial(params, f"trial {trial.number} of study {study_name}"))
@@ -68,9 +71,8 @@ def best_of(storage: BaseStorage, study_name: str, task: Task, space: SearchSpac
     return first[:N_TRIALS]
 
 
-def _worth(storage: BaseStorage, study_name: str, trial: FrozenTrial) -> tuple[bool, float]:
-    candidate = Candidate(trial.number, trial.value, trial.user_attrs[HYPERPARAMS], is_default=False)
-    scores = known_scores(storage, study_name, candidate)
+def _worth(storage: BaseStorage, study_name: str, trial: FrozenTrial, default: Mapping[str, Any]) -> tuple[bool, float]:
+    scores = known_scores(storage, study_name, trial.user_attrs[HYPERPARAMS], default)
     return bool(scores), float(iqm(np.asarray(scores))) if scores else float(trial.value or 0.0)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
+from sb3_hpo.budget import FINISHED
 from sb3_hpo.commands import Command, Phase
 from sb3_hpo.crew import ProcessCrew
 from sb3_hpo.display import Display
@@ -24,7 +25,7 @@ from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage import storage_location
 from sb3_hpo.supervision import give_up_at_once
 from sb3_hpo.trial_watch import TrialWatch
-from sb3_hpo.validation_trainings import is_validating
+from sb3_hpo.validation_trainings import is_validating, open_validation_study
 from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
@@ -115,14 +116,18 @@ def _tend(
     display: Display,
 ) -> None:
     watch = TrialWatch(study, crew.runs)
+    validation = TrialWatch(open_validation_study(study._storage, study.study_name), crew.runs)
     idle_since = time.monotonic()
     while not (stop.is_pending or is_time_over()):
         crew.tend()
         phase = command.phase(study.user_attrs)
         crew.enter(phase)
-        for trial in watch.news():
-            crew.trial_finished()
+        ended = watch.news()
+        for trial in ended:
             display.trial_finished(trial)
+        # Not for those that failed: the trial of a worker that died is one of them.
+        if any(trial.state in FINISHED for trial in (*ended, *validation.news())):
+            crew.trial_finished()
         if phase == Phase.END or not crew.is_at_work:
             return
         if crew.is_searching or is_validating(study):

@@ -17,3 +17,6 @@ class Workforce(Protocol):
 
         :raises sb3_hpo.crew.WorkersDieError: if they die one after the other
         """
+
+    def trial_finished(self) -> None:
+        """Note that the workers get somewhere: the deaths before it are forgiven."""

@@ -40,19 +40,33 @@ def parse(text: str) -> object:
         ) from None
 
 
-def render(value: object) -> str:
-    """Text in the zoo's notation for a plain value: the inverse of :func:`parse`."""
+def render(value: object, *, tuples: bool = False) -> str:
+    """Text in the zoo's notation for a plain value: the inverse of :func:`parse`.
+
+    :param tuples: whether sequences are written as tuples, ``('a',)``; :func:`parse` reads both as lists
+    """
     if isinstance(value, Mapping):
+        rendered = {key: render(entry, tuples=tuples) for key, entry in value.items()}
         if all(_is_keyword_argument(key) for key in value):
-            return f"dict({', '.join(f'{key}={render(entry)}' for key, entry in value.items())})"
-        return f"{{{', '.join(f'{key!r}: {render(entry)}' for key, entry in value.items())}}}"
+            return f"dict({', '.join(f'{key}={entry}' for key, entry in rendered.items())})"
+        return f"{{{', '.join(f'{key!r}: {entry}' for key, entry in rendered.items())}}}"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(render(entry) for entry in value)}]"
+        entries = ", ".join(render(entry, tuples=tuples) for entry in value)
+        return (f"({entries},)" if len(value) == 1 else f"({entries})") if tuples else f"[{entries}]"
     if is_symbol(value):
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f"float({str(value)!r})"
     return repr(value)
+
+
+def json_plain(value: object) -> object:
+    """A plain value as JSON can hold it: numbers that are not finite as the zoo's text, ``"float('inf')"``."""
+    if isinstance(value, Mapping):
+        return {key: json_plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_plain(entry) for entry in value]
+    return render(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_keyword_argument(key: object) -> bool:

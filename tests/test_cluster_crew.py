@@ -161,6 +161,38 @@ def test_the_dead_are_submitted_again_until_too_many_died_in_a_row(crew, cluster
         crew.tend()
 
 
+def test_those_that_die_together_count_once_and_all_are_submitted_again(cluster, plan, study, command, told):
+    """A machine is gone, and with it all workers that it ran."""
+    n_workers = 2 * MAX_DEATHS
+    crew = ClusterCrew(cluster, plan, n_workers, study, command, told.append)
+    crew.start()
+    for n_looks in range(1, MAX_DEATHS + 1):
+        newest = len(cluster.orders)
+        cluster.ended.update({newest - n: JobLostError("its machine is gone") for n in range(n_workers - 2)})
+        crew.tend()
+        assert len(cluster.orders) == n_workers + n_looks * (n_workers - 2)
+    cluster.ended[len(cluster.orders)] = JobLostError("the last one")
+    with pytest.raises(WorkersDieError, match="the last one"):
+        crew.tend()
+
+
+def test_a_death_that_is_heard_of_between_two_looks_is_not_forgotten(crew, cluster, study, command):
+    crew.start()
+    trial = study.ask()
+    trial.set_user_attr(COMMAND, command.key)
+    trial.set_user_attr(WORKER, {"pid": 1, CREW: command.key})
+    for number in range(1, MAX_DEATHS + 1):
+        cluster.ended[len(cluster.orders)] = Report(-9, ())
+        assert crew.is_searching
+        assert len(cluster.orders) == 1 + number
+        crew.tend()
+        assert len(cluster.orders) == 2 + number
+    cluster.ended[len(cluster.orders)] = Report(-9, ())
+    assert crew.is_searching
+    with pytest.raises(WorkersDieError):
+        crew.tend()
+
+
 @pytest.mark.parametrize(("kind", "error"), [(USER_ERROR, UserError), (FAILING, ConsecutiveFailuresError)])
 def test_what_workers_tell_ends_the_command(crew, cluster, kind, error):
     crew.start()

@@ -93,6 +93,16 @@ def test_mistakes_are_told_in_one_line(table_file: Path, tmp_path: Path, words, 
     assert not (tmp_path / "compare.png").exists()
 
 
+def test_numbers_are_kept_where_the_picture_cannot_be_written(table_file: Path, tmp_path: Path, capsys) -> None:
+    picture, numbers = tmp_path / "picture.png", tmp_path / "numbers.json"
+    picture.mkdir()
+    words = ["--budget", "5", "--repetitions", "2", "--output", str(picture), "--json", str(numbers)]
+    assert compare(table_file, *words) == 2
+    assert f"'{picture}' cannot be written: Is a directory" in capsys.readouterr().err
+    assert json.loads(numbers.read_text())["plan"]["budget"] == 5
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "numbers.json", "small.npz"}
+
+
 @pytest.mark.parametrize("content", [b"", b"no table", b"PK\x03\x04 cut off"])
 def test_file_that_is_no_table_is_told(tmp_path: Path, content: bytes, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)

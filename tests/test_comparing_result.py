@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sb3_hpo.comparing.picture import draw, looks_of
+from sb3_hpo.comparing.picture import SUFFIXES, draw, looks_of
 from sb3_hpo.comparing.plan import Plan, Search
 from sb3_hpo.comparing.result import ComparisonResult, Subject
 from sb3_hpo.comparing.traces import Incumbent, Trace
 from sb3_hpo.comparing.words import grid_in_words, result_table, sentences
 from sb3_hpo.grid import grid_of
 from tests.curves import FINITE
+from tests.full_disks import no_file_beyond
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +100,20 @@ def test_same_comparison_gives_the_same_picture(tmp_path: Path, seconds: float) 
     assert content.startswith(b"\x89PNG")
     width = int.from_bytes(content[16:20], "big")
     assert width == (840 if seconds == 0.0 else 1368)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_full_disk_leaves_the_earlier_picture(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"picture{suffix}"
+    draw(comparison(), file)
+    before = file.read_bytes()
+    with no_file_beyond(1_000), pytest.raises(OSError, match="File too large") as caught:
+        draw(comparison(500.0), file)
+    assert caught.value.filename == str(file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+    draw(comparison(500.0), file)
+    assert file.read_bytes() != before
 
 
 def test_samplers_are_told_apart_without_colour() -> None:

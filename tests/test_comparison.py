@@ -49,7 +49,10 @@ def test_comparison_turned_round_says_the_opposite(scores: list[float], others: 
     assert (back.ci95 is None) == (there.ci95 is None) == (min(len(scores), len(others)) < 2)
     if there.ci95 is not None:
         assert back.ci95 == (-there.ci95[1], -there.ci95[0])
-    assert (back.mean_difference, back.is_about_failures) == (-there.mean_difference, there.is_about_failures)
+    assert (back.mean_difference, back.is_settled_by_means) == (
+        -there.mean_difference,
+        there.is_settled_by_means,
+    )
     if there.mean_ci95 is not None:
         assert back.mean_ci95 == (-there.mean_ci95[1], -there.mean_ci95[0])
         assert there.mean_ci95[0] <= there.mean_difference <= there.mean_ci95[1]
@@ -178,4 +181,4 @@ def test_fewer_failures_are_seen_although_the_middle_half_is_the_same() -> None:
     found = [compare(succeeding(0.95, 10, draws), succeeding(0.6, 10, draws), draws) for _ in range(100)]
     better = [comparison for comparison in found if comparison.verdict == "better"]
     assert len(better) > 35
-    assert sum(comparison.is_about_failures for comparison in better) > len(better) / 2
+    assert sum(comparison.is_settled_by_means for comparison in better) > len(better) / 2

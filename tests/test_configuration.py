@@ -3,12 +3,16 @@ from __future__ import annotations
 import copy
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from sb3_hpo.configuration import from_zoo, merge, to_zoo
 from sb3_hpo.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ZOO_FILES = sorted(Path(importlib.util.find_spec("rl_zoo3").origin).parent.glob("hyperparams/*.yml"))
 
@@ -96,3 +100,26 @@ def test_written_configuration_shares_nothing_with_its_source() -> None:
     configuration = {"env_wrapper": [{"w": {"a": 1}}]}
     to_zoo(configuration)["env_wrapper"][0]["w"]["a"] = 2
     assert configuration == {"env_wrapper": [{"w": {"a": 1}}]}
+
+
+@pytest.mark.parametrize("key", [0, 1.5, True, None])
+@pytest.mark.parametrize("nest", [lambda inner: inner, lambda inner: {"rewards": inner}, lambda inner: [inner]])
+def test_a_key_that_a_study_cannot_keep_is_refused(key: object, nest: Callable[[object], object]) -> None:
+    with pytest.raises(UserError, match=f"'env_kwargs' has the key {key!r}: .*text.*quotes") as caught:
+        from_zoo({"env_kwargs": nest({key: 1.0})})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("monitor_kwargs", "text"),
+    [
+        ("dict(info_keywords=('is_success',))", "dict(info_keywords=('is_success',))"),
+        ("dict(info_keywords=['a', 'b'], reset_keywords=())", "dict(info_keywords=('a', 'b'), reset_keywords=())"),
+        ({"info_keywords": ["a"]}, "dict(info_keywords=('a',))"),
+        ({"info_keywords": ("a",), "allow_early_resets": True}, "dict(info_keywords=('a',), allow_early_resets=True)"),
+    ],
+)
+def test_sequences_for_the_monitor_are_tuples_as_it_needs_them(monitor_kwargs: object, text: str) -> None:
+    configuration = from_zoo({"monitor_kwargs": monitor_kwargs, "policy_kwargs": "dict(net_arch=[8])"})
+    assert to_zoo(configuration) == {"monitor_kwargs": text, "policy_kwargs": "dict(net_arch=[8])"}
+    assert from_zoo(to_zoo(configuration)) == configuration

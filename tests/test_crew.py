@@ -81,6 +81,25 @@ def test_workers_that_die_one_after_the_other_end_it(
     assert len(reaped) == MAX_DEATHS
 
 
+def test_workers_that_die_together_count_once_and_all_are_started_again(make_crew: Callable[..., ProcessCrew]) -> None:
+    """As when the system kills all of them for one reason."""
+    reaped: list[bool] = []
+    n_workers = MAX_DEATHS + 2
+    crew = make_crew(n_workers=n_workers, reap=lambda: reaped.append(True))
+    for n_looks in range(1, MAX_DEATHS + 1):
+        before = set(pids(crew))
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not crew.is_at_work)
+        crew.tend()
+        assert len(reaped) == n_looks
+        assert len(set(pids(crew)) - before) == len(crew._members) == n_workers
+    os.kill(pids(crew)[0], signal.SIGKILL)
+    wait_until(lambda: not crew._members[0].process.is_alive())
+    with pytest.raises(WorkersDieError):
+        crew.tend()
+
+
 def test_a_trial_that_is_finished_forgives_the_deaths_before_it(make_crew: Callable[..., ProcessCrew]) -> None:
     crew = make_crew("dies", n_workers=1)
     for _ in range(2 * MAX_DEATHS):

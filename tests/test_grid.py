@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import multiprocessing
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
-from optuna.distributions import IntDistribution
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.samplers._brute_force import _enumerate_candidates
 from optuna.trial import TrialState
 
 from sb3_hpo.errors import UserError
-from sb3_hpo.grid import describe, grid_cost, grid_of
+from sb3_hpo.grid import Grid, describe, grid_cost, grid_of, grid_of_everything
 from sb3_hpo.grid_sampler import GridSampler
 from sb3_hpo.parameter import Parameter
+from sb3_hpo.samplers import SamplingContext, create_sampler
 from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.storage import open_storage
 from sb3_hpo.trial_attributes import FAILURE, TrialInterruptedError
@@ -22,6 +27,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEN_TIMES_TEN = SearchSpace(tuple(Parameter(f"p{i}", IntDistribution(1, 10), f"p{i}", "a test", 1) for i in range(10)))
+
+
+def one_float(low: float, high: float, step: float) -> SearchSpace:
+    """A space of one parameter that moves in steps."""
+    return SearchSpace((Parameter("x", FloatDistribution(low, high, step=step), "x", "a test", low),))
+
+
+def values_of(grid: Grid) -> list[Any]:
+    return [grid.point(number)["x"] for number in range(grid.n_points)]
 
 
 def key(trial: optuna.trial.FrozenTrial) -> tuple:
@@ -90,6 +104,46 @@ def test_points_may_be_chosen_for_each_parameter() -> None:
 def test_bad_points_are_refused(points: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         grid_of(SPACE, points)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step", "expected"),
+    [
+        (0.1, 0.5, 0.1, [0.1, 0.2, 0.3, 0.4, 0.5]),
+        (0.0, 1.0, 0.1, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
+        (0.9, 0.99, 0.01, [0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99]),
+        (-1.5, 1.5, 1.5, [-1.5, 0.0, 1.5]),
+        (0.3, 0.3, 0.1, [0.3]),
+    ],
+)
+def test_brute_force_with_a_float_that_moves_in_steps_ends(
+    low: float, high: float, step: float, expected: list[float]
+) -> None:
+    space = one_float(low, high, step)
+    assert values_of(grid_of_everything(space)) == expected
+    study = optuna.create_study(sampler=create_sampler("brute-force", SamplingContext(space, 0, 0, 1)))
+    n_tried = 0
+    while not study.sampler.is_exhausted(study) and n_tried <= len(expected):
+        study.optimize(lambda trial: space.suggest(trial)["x"], n_trials=1)
+        n_tried += 1
+    assert sorted(trial.params["x"] for trial in study.trials) == expected
+
+
+@given(
+    low=st.integers(-2_000, 2_000),
+    n_steps=st.integers(0, 200),
+    step=st.integers(1, 2_000),
+    places=st.integers(0, 6),
+)
+def test_every_value_is_one_that_optuna_tries(low: int, n_steps: int, step: int, places: int) -> None:
+    def scaled(number: int) -> float:
+        return float(Decimal(number).scaleb(-places))
+
+    space = one_float(scaled(low), scaled(low + n_steps * step), scaled(step))
+    d = space["x"].distribution
+    grid = grid_of_everything(space)
+    assert values_of(grid) == list(_enumerate_candidates(d.low, d.high, d.step))
+    assert [grid.number_of({"x": value}) for value in values_of(grid)] == list(range(n_steps + 1))
 
 
 def test_huge_grid_is_sampled_without_being_built() -> None:

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import gymnasium
 import pytest
 import torch
 from stable_baselines3 import DQN, HerReplayBuffer
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 
 from sb3_hpo.errors import UserError
 from sb3_hpo.model_kwargs import to_objects
 from tests.tasks import cartpole
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -53,3 +60,10 @@ def test_model_is_built_with_the_objects() -> None:
     layers = list(model.policy.q_net.q_net)
     assert [type(layer) for layer in layers] == [torch.nn.Linear, torch.nn.Tanh, torch.nn.Linear]
     assert layers[0].out_features == 7
+
+
+def test_the_monitor_gets_the_tuples_that_it_joins(tmp_path: Path) -> None:
+    configuration = {"monitor_kwargs": {"info_keywords": ["a"], "reset_keywords": []}, "train_freq": [1, "step"]}
+    objects = to_objects(configuration)
+    assert objects == {"monitor_kwargs": {"info_keywords": ("a",), "reset_keywords": ()}, "train_freq": [1, "step"]}
+    Monitor(gymnasium.make("CartPole-v1"), str(tmp_path / "log"), **objects["monitor_kwargs"]).close()

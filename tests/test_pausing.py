@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 from optuna.trial import TrialState
+from stable_baselines3 import A2C
+from stable_baselines3.common.env_util import make_vec_env
 
 from sb3_hpo.candidates import choose_candidates
 from sb3_hpo.checkpoints import Checkpoints
@@ -16,7 +18,7 @@ from sb3_hpo.seeds import resume_seed
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.study_description import describe
 from sb3_hpo.trial_attributes import RUNS
-from tests.tasks import SPACE, FakeTask
+from tests.tasks import SPACE, FakeTask, FakeTraining, ScriptedReturns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,3 +165,28 @@ def test_where_nothing_was_trained_to_its_end_the_furthest_are_finalists(tmp_pat
     go_on(study, study.trials[1], 2)
     study.optimize(objective, n_trials=1)
     assert [candidate.trial for candidate in choose_candidates(study, task, SPACE, 3)[1:]] == [3]
+
+
+def test_each_part_of_a_training_keeps_the_best_model_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every finished trial has its model, also one that went on and came to nothing better than before."""
+    script = iter([1.0, 9.0, 2.0, 8.0, *[3.0] * 40])
+    monkeypatch.setattr(
+        FakeTraining, "create_eval_env", lambda self, seed, n_envs: make_vec_env(lambda: ScriptedReturns(script))
+    )
+    study = optuna.create_study(
+        direction="maximize", pruner=PausingPruner(RUNGS), sampler=optuna.samplers.RandomSampler(seed=1)
+    )
+    settings = TuningSettings(n_timesteps=200, n_evaluations=10, n_eval_episodes=1, no_improvement=4)
+    models = tmp_path / "models"
+    objective = Objective(
+        FakeTask(), SPACE, settings, (SEED,), models_folder=models, checkpoints=Checkpoints(tmp_path / "checkpoints")
+    )
+    study.optimize(objective, n_trials=1)
+    for rung in (1, 2):
+        go_on(study, study.trials[-1], rung)
+        study.optimize(objective, n_trials=1)
+    steps = [A2C.load(models / f"trial_{number}.zip", device="cpu").num_timesteps for number in range(3)]
+    assert steps == [40, 80, 100]
+    assert run_of(study.trials[-1])["timesteps"] == [20, 40, 60, 80, 100, 120]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from sb3_hpo.plugin.devices import default_threads, training_device
+from sb3_hpo.errors import UserError
+from sb3_hpo.plugin.devices import check_device, default_threads, training_device
 
 VECTOR = spaces.Box(-1.0, 1.0, (4,))
 IMAGE = spaces.Box(0, 255, (84, 84, 4), np.uint8)
@@ -53,3 +54,15 @@ def test_what_was_asked_for_is_taken(device: str) -> None:
 
 def test_one_thread_on_the_processor_and_what_torch_takes_on_a_gpu() -> None:
     assert (default_threads("auto"), default_threads("cpu"), default_threads("cuda")) == (1, 1, None)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cpu:0"])
+def test_a_device_that_torch_or_sb3_takes_is_accepted(device: str) -> None:
+    check_device(device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "", "lazy"])
+def test_a_device_that_is_not_there_is_refused_in_one_line(device: str) -> None:
+    with pytest.raises(UserError, match=f"device '{device}' cannot be used: .*--device auto") as caught:
+        check_device(device)
+    assert "\n" not in str(caught.value)

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from sb3_hpo import processes
 from sb3_hpo.processes import prepare_processes, process_context, usable_cores
 from tests.forked_commands import PRELOADED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -39,6 +38,45 @@ def test_cores_are_those_of_the_affinity_within_the_quota(
 
 def test_processes_never_share_what_this_one_has_open() -> None:
     assert process_context().get_start_method() in ("forkserver", "spawn")
+
+
+SIGNALLED_FORKSERVER = """
+import os, signal, time
+from multiprocessing import forkserver
+from sb3_hpo.processes import prepare_processes, process_context
+
+if __name__ == "__main__":
+    before = signal.getsignal(signal.SIGTERM)
+    prepare_processes(["json"])
+    assert signal.getsignal(signal.SIGTERM) is before
+    server = forkserver._forkserver._forkserver_pid
+    worker = process_context().Process(target=time.sleep, args=(60,), daemon=True)
+    worker.start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(server, number)
+    time.sleep(0.5)
+    assert os.waitpid(server, os.WNOHANG) == (0, 0), "the forkserver is gone"
+    assert worker.is_alive(), "the worker is gone"
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == -signal.SIGTERM, worker.exitcode
+    again = process_context().Process(target=print, args=("forked again",))
+    again.start()
+    again.join(30)
+    assert again.exitcode == 0
+    assert forkserver._forkserver._forkserver_pid == server
+"""
+"""A process that has a forkserver of its own, as a command has."""
+
+
+def test_a_signal_to_all_leaves_the_process_that_others_are_forked_from_alive(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SIGNALLED_FORKSERVER)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    ended = subprocess.run(
+        [sys.executable, str(script)], env=environment, check=False, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_ctrl_c_is_this_process_s_again_once_others_are_prepared() -> None:

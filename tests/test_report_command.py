@@ -111,6 +111,18 @@ def test_a_study_ends_with_its_report_whose_verdict_is_that_of_the_result(storag
     assert f"{result['n_timesteps_spent']:,} environment steps trained" in page.text
 
 
+def test_a_study_ends_with_one_command_that_imports_what_it_imports(storage, tmp_path, monkeypatch):
+    monkeypatch.setattr(FakeTask, "arguments", {"gym_packages": ["tests.environments"]})
+    shown = tune(storage, tmp_path, n_trials=1)
+    folder = tmp_path / "a2c" / "s"
+    command = (
+        f"rl_zoo3 train --algo a2c --env CartPole-v1 --gym-packages tests.environments -conf {folder / 'best.yml'}"
+    )
+    assert f"train with the stock zoo: {command}\n" in shown
+    assert f"# Train with it: {command}\n" in (folder / "best.yml").read_text()
+    assert command in read_page(folder / "report.html").text
+
+
 def test_a_report_made_later_is_the_same(storage, tmp_path):
     tune(storage, tmp_path, n_trials=2)
     path = tmp_path / "a2c" / "s" / "report.html"

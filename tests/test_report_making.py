@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 
 from sb3_hpo.errors import UserError
+from sb3_hpo.report.charts import Axis, Chart, Series
 from sb3_hpo.report.making import make_report
+from sb3_hpo.report.matplotlib_drawing import write_png
+from sb3_hpo.report.pictures import Picture
+from tests.full_disks import no_file_beyond
 from tests.report_pages import Page, read_page
 from tests.report_studies import DISTRIBUTIONS, add_trials, add_validation, new_study
 
@@ -231,6 +237,37 @@ def test_pngs_are_pictures_one_for_each_of_the_page(tmp_path: Path) -> None:
     pictures = {path.stem.removeprefix("report_"): path for path in tmp_path.glob("*.png")}
     assert {f"figure-{key}" for key in pictures} == set(page.figures)
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in pictures.values())
+
+
+def test_full_disk_leaves_the_earlier_png(tmp_path: Path) -> None:
+    file = tmp_path / "report_line.png"
+
+    def line(*values: float) -> Picture:
+        series = Series("", "line", list(range(len(values))), values, "#00805f")
+        return Picture("line", "", "", Chart([series], Axis("steps"), Axis("return")))
+
+    write_png(line(1.0, 2.0), file)
+    before = file.read_bytes()
+    with no_file_beyond(1_000), pytest.raises(OSError, match="File too large") as caught:
+        write_png(line(2.0, 1.0), file)
+    assert caught.value.filename == str(file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_choice_that_is_no_finite_number_is_text(tmp_path: Path, number: float) -> None:
+    study = new_study()
+    for at in range(12):
+        study.add_trial(
+            optuna.create_trial(
+                value=float(at),
+                params={"clip": (number, 0.5)[at % 2]},
+                distributions={"clip": CategoricalDistribution([number, 0.5])},
+            )
+        )
+    page = report(study, tmp_path, is_png=True)
+    assert page.column("clip") == [str(number), 0.5] * 6
 
 
 def test_lowest_is_best_where_the_study_says_so(tmp_path: Path) -> None:

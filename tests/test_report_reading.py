@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +226,36 @@ def test_the_command_that_trains_the_winner(tmp_path: Path):
     assert export == "sb3-hpo export --study-name reported --storage s.log --trial 3 --output best.yml"
     assert train == "rl_zoo3 train --algo dqn --env CartPole-v1 -conf best.yml"
     assert training_commands(read("failed"), None) == []
+
+
+def test_the_command_is_that_of_the_result(tmp_path: Path):
+    folder = tmp_path / "my logs"
+    _, command = training_commands(validated(BETTER), folder / "best.yml")
+    assert command == BETTER.training_command(folder)
+
+
+def test_the_commands_import_what_the_study_imports(tmp_path: Path):
+    study = new_study()
+    stored = study.user_attrs["sb3_hpo"]
+    study.set_user_attr("sb3_hpo", {**stored, "arguments": {"gym_packages": ["mine.envs", "two; rm"]}})
+    add_trials(study, ["complete"])
+    result = dataclasses.replace(BETTER, gym_packages=["mine.envs", "two; rm"])
+    add_validation(study._storage, "reported", [1.0]).set_user_attr("result", result.as_json())
+    data = read_study(study._storage, study, "s.log")
+    named = "--gym-packages mine.envs 'two; rm'"
+    _, command = training_commands(data, tmp_path / "best.yml")
+    assert command == result.training_command(tmp_path)
+    assert command == f"rl_zoo3 train --algo dqn --env CartPole-v1 {named} -conf {tmp_path / 'best.yml'}"
+    _, export, train = training_commands(data, None)
+    assert export == f"sb3-hpo export --study-name reported --storage s.log {named} --trial 3 --output best.yml"
+    assert train == f"rl_zoo3 train --algo dqn --env CartPole-v1 {named} -conf best.yml"
+
+
+@pytest.mark.parametrize("arguments", [None, "evil", {"gym_packages": "evil"}, {"gym_packages": [3, None]}])
+def test_modules_that_are_none_are_left_out(arguments: object):
+    study = new_study()
+    study.set_user_attr("sb3_hpo", {**study.user_attrs["sb3_hpo"], "arguments": arguments})
+    assert read_study(study._storage, study, "s.log").gym_packages == []
 
 
 def test_no_password_of_the_storage_is_read():

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +11,7 @@ import yaml
 
 from sb3_hpo.candidates import Candidate, Validated, Validation
 from sb3_hpo.comparison import Comparison
+from sb3_hpo.plugin.arguments import zoo_parser
 from sb3_hpo.result import TuningResult
 from sb3_hpo.trial_counts import TrialCounts
 
@@ -82,13 +85,18 @@ ONE_SEED = create_result(
     seeds=[4],
     comparison=Comparison(50.0, None, 1.0, "not distinguishable"),
 )
-FAILS_LESS = create_result(
+BY_THE_MEANS = create_result(
     validated(100),
     default(50),
     comparison=Comparison(50.0, (0.0, 52.0), 1.0, "better", 45.0, (9.0, 60.0)),
 )
 NOT_VALIDATED = create_result(validated(None), default(None), seeds=[])
 DEFAULT_IS_AHEAD = create_result(default(None, trial=None, score=None), validated(None), seeds=[])
+PAUSED = create_result(
+    default(None, trial=None, score=None),
+    Validated(Candidate(3, 77.5, WINNER_CONFIGURATION, is_default=False, is_paused=True), [], None, None),
+    seeds=[],
+)
 NOTHING_FOUND = create_result(default(None, trial=None, score=None), seeds=[])
 ONLY_DEFAULT = create_result(default(50))
 FAILURE = "seed 4: OSError: broken"
@@ -113,11 +121,11 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "of trial 3 scores higher than one of the default with a probability of 1.00.",
         ),
         (
-            FAILS_LESS,
+            BY_THE_MEANS,
             "Better: on 4 fresh seeds trial 3 has an IQM of 100.0 (95 % interval 99.0 to 101.0), the default one of "
             "50.0 (95 % interval 49.0 to 51.0); the difference is 50.0 (95 % interval 0.0 to 52.0), and a training "
-            "of trial 3 scores higher than one of the default with a probability of 1.00. It fails less often: its "
-            "mean is 100.0, the default's 50.0, and the difference 45.0 (95 % interval 9.0 to 60.0).",
+            "of trial 3 scores higher than one of the default with a probability of 1.00. Their means tell them apart: "
+            "100.0 and 50.0, a difference of 45.0 (95 % interval 9.0 to 60.0).",
         ),
         (
             NOT_CLEAR,
@@ -162,6 +170,11 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "them, had in the search, 77.5: keep the default.",
         ),
         (
+            PAUSED,
+            "No comparison: no trial was trained to its end, and trial 3, which came furthest, was not compared with "
+            "the default on fresh seeds: keep the default.",
+        ),
+        (
             NOTHING_FOUND,
             "No trial was completed, so there is nothing to say about the default configuration but that it is kept.",
         ),
@@ -183,7 +196,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
     ],
     ids=[
         "better",
-        "fails less",
+        "by the means",
         "not clear",
         "probably",
         "steadier",
@@ -191,6 +204,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
         "one seed",
         "not validated",
         "default is ahead",
+        "nothing trained to its end",
         "nothing",
         "default failed",
         "all failed",
@@ -259,6 +273,32 @@ def test_json_has_the_documented_content() -> None:
         "is_taken": True,
     }
     assert json.loads(json.dumps(content)) == content
+
+
+def test_json_has_numbers_that_are_not_finite_as_the_zoo_writes_them(tmp_path: Path) -> None:
+    configuration = {**DEFAULT_CONFIGURATION, "max_grad_norm": math.inf, "betas": [0.5, {"b": math.nan}]}
+    winner = Validated(Candidate(3, 77.5, configuration, is_default=False), [], None, None)
+    params = {"max_grad_norm": math.inf, "learning_rate": 0.01, "size": 8, "other": -math.inf, "name": "inf"}
+    dataclasses.replace(create_result(winner, default(None), seeds=[]), winner_params=params).write(tmp_path)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    written = json.loads((tmp_path / "result.json").read_text(), parse_constant=refuse)["winner"]
+    assert written["params"] == {
+        "max_grad_norm": "float('inf')",
+        "learning_rate": 0.01,
+        "size": 8,
+        "other": "float('-inf')",
+        "name": "inf",
+    }
+    assert written["hyperparams"] == {
+        **DEFAULT_CONFIGURATION,
+        "max_grad_norm": "float('inf')",
+        "betas": [0.5, {"b": "float('nan')"}],
+    }
+    trained = yaml.safe_load((tmp_path / "best.yml").read_text())["CartPole-v1"]
+    assert trained["max_grad_norm"] == math.inf
 
 
 def test_json_of_a_default_that_wins_without_a_trial() -> None:
@@ -342,6 +382,23 @@ def test_evidence_stands_in_the_comments_of_best_yml(tmp_path: Path) -> None:
     assert comments[-1] == (
         f"# Train with it: rl_zoo3 train --algo dqn --env CartPole-v1 -conf {tmp_path / 'best.yml'}"
     )
+
+
+@pytest.mark.parametrize(
+    ("gym_packages", "named"),
+    [([], ""), (["mine"], " --gym-packages mine"), (["mine.envs", "other"], " --gym-packages mine.envs other")],
+)
+def test_the_command_that_trains_the_winner_is_read_by_a_shell(
+    gym_packages: list[str], named: str, tmp_path: Path
+) -> None:
+    result, folder = dataclasses.replace(BETTER, gym_packages=gym_packages), tmp_path / "my logs; of 'May'"
+    command = result.training_command(folder)
+    assert shlex.split(command)[-2:] == ["-conf", str(folder / "best.yml")]
+    assert command.startswith(f"rl_zoo3 train --algo dqn --env CartPole-v1{named} -conf '")
+    result.write(folder)
+    assert f"# Train with it: {command}\n" in (folder / "best.yml").read_text()
+    zoo = zoo_parser().parse_args(shlex.split(command)[2:])
+    assert (zoo.gym_packages, zoo.conf_file) == (gym_packages, str(folder / "best.yml"))
 
 
 def test_finalist_stands_beside_the_default_that_is_kept(tmp_path: Path) -> None:

@@ -337,3 +337,22 @@ def test_before_validation_there_is_time_to_train_finalists_to_the_end() -> None
     for left, is_closing in ((21.0, False), (19.0, True)):
         deadline._end = time.monotonic() + left
         assert clock.is_closing is is_closing
+
+
+@pytest.mark.parametrize(("n_workers", "kept"), [(1, 24.0), (2, 12.0)])
+def test_a_final_trains_every_tuning_seed_one_after_the_other(n_workers: int, kept: float) -> None:
+    settings = TuningSettings(n_finalists=2, n_seeds=3, n_validation_seeds=0)
+    clock = SearchClock(settings, deadline := Deadline(100.0), n_workers)
+    clock.learn_from(complete(4.0, 4.0, 4.0))
+    for left, is_closing in ((kept + 0.5, False), (kept - 0.5, True)):
+        deadline._end = time.monotonic() + left
+        assert clock.is_closing is is_closing
+
+
+def test_the_time_for_finals_has_an_end_with_any_number_of_seeds() -> None:
+    settings = TuningSettings(n_finalists=2, n_seeds=10, n_validation_seeds=0)
+    clock = SearchClock(settings, deadline := Deadline(100.0), n_workers=1)
+    clock.learn_from(complete(4.0))
+    for left, is_closing in ((25.5, False), (24.5, True)):
+        deadline._end = time.monotonic() + left
+        assert clock.is_closing is is_closing

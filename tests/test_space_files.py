@@ -14,6 +14,7 @@ from sb3_hpo.algorithms import algorithm_names, get_algorithm
 from sb3_hpo.errors import UserError
 from sb3_hpo.space_files import edited_space, read_space_file, to_yaml
 from sb3_hpo.testing import assert_there_and_back
+from sb3_hpo.transforms import ZeroAt
 
 if TYPE_CHECKING:
     from sb3_hpo.search_space import SearchSpace
@@ -53,6 +54,51 @@ def test_ranges_are_narrowed_widened_fixed_and_added(text, name, expected):
     assert changed[name].distribution == expected
     others = [parameter for parameter in DQN.search_space if parameter.name != name]
     assert [parameter for parameter in changed if parameter.name != name] == others
+
+
+@pytest.mark.parametrize(
+    ("text", "algo", "name", "choices"),
+    [
+        ("{learning_rate: 1e-4}", "dqn", "learning_rate", [1e-4]),
+        ("{learning_rate: {value: 1e-4}}", "dqn", "learning_rate", [1e-4]),
+        ("{ent_coef: {choices: [1e-4, 1e-3]}}", "ppo", "ent_coef", [1e-4, 1e-3]),
+        ("{ent_coef: {choices: [auto, auto_0.1, 1e-2]}}", "sac", "ent_coef", ["auto", "auto_0.1", 1e-2]),
+        ("{buffer_size: {choices: [1e5, 50000]}}", "dqn", "buffer_size", [100_000, 50_000]),
+        ("{batch_size_pow: 5e0}", "dqn", "batch_size_pow", [5]),
+        ("{tau: {choices: [1e0, nan, inf]}}", "dqn", "tau", [1.0, "nan", "inf"]),
+        ("{tau: {choices: ['1e-3'], transform: {named: {arguments: {'1e-3': 0.001}}}}}", "dqn", "tau", ["1e-3"]),
+    ],
+)
+def test_numbers_without_a_dot_are_numbers_but_where_they_are_names(text, algo, name, choices):
+    distribution = edit(f"parameters: {text}", algo)[name].distribution
+    assert [(type(choice), choice) for choice in distribution.choices] == [(type(c), c) for c in choices]
+
+
+def test_numbers_without_a_dot_are_numbers_in_the_rest_of_an_entry():
+    entry = "{type: float, low: 1e-8, high: 1, log: true, transform: {zero_at: {value: 1e-8}}, default: 1e-3}"
+    changed = edit(f"parameters: {{tau: {entry}, learning_starts: {{otherwise: 1e3}}}}")
+    assert changed["tau"].transform == ZeroAt(1e-8)
+    assert changed["tau"].default == 1e-3
+    assert changed["learning_starts"].otherwise == 1000
+
+
+@pytest.mark.parametrize("name", ["ent_coef", "mode"])
+def test_a_number_without_a_dot_is_what_a_parameter_depends_on_where_that_is_a_number(name):
+    named = "{choices: ['1e-3', other], argument: ent_coef, transform: {named: {arguments: {'1e-3': 0.001, other: 1}}}}"
+    declared = {"ent_coef": "{choices: [1e-3, 1e-2]}", "mode": named}[name]
+    changed = edit(f"parameters: {{{name}: {declared}, vf_coef: {{value: 0.7, when: {{{name}: [1e-3]}}}}}}", "ppo")
+    first = changed[name].distribution.choices[0]
+    assert changed["vf_coef"].applies({name: first})
+
+
+@pytest.mark.parametrize("entry", ["lin_0.0005", "{choices: [0.001, lin_0.0005]}", "{value: lin_5e-4}"])
+def test_a_fixed_schedule_beside_the_parameter_of_the_schedule_says_what_to_do(entry):
+    with pytest.raises(UserError, match=r"'learning_rate' in mine.yml is 'lin_.*'lr_schedule'.*lr_schedule: linear"):
+        edit(f"parameters: {{learning_rate: {entry}}}")
+    alone = edit(f"parameters: {{learning_rate: {entry}, lr_schedule: null}}")
+    assert [str(choice) for choice in alone["learning_rate"].distribution.choices][-1].startswith("lin_")
+    both = edit("parameters: {learning_rate: 0.0005, lr_schedule: linear}")
+    assert both.to_hyperparams(both.suggest(optuna.create_study().ask()))["learning_rate"] == "lin_0.0005"
 
 
 def test_a_dropped_parameter_is_not_sampled_and_leaves_the_base_as_it_is():

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
 from sb3_hpo import validation
-from sb3_hpo.candidates import Candidate, Validated, Validation, choose_candidates
+from sb3_hpo.candidates import Candidate, Validated, Validation, candidates_of, choose_candidates
 from sb3_hpo.configuration import merge, to_zoo
+from sb3_hpo.errors import UserError
 from sb3_hpo.heartbeats import HeartbeatStorage
 from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.intervals import bootstrap_interval
+from sb3_hpo.promotion import PAUSED
 from sb3_hpo.scores import iqm
 from sb3_hpo.seeds import bootstrap_generator
 from sb3_hpo.training_queue import Trained
@@ -58,6 +60,8 @@ def add(
     value: float | None,
     state: TrialState = TrialState.COMPLETE,
     attrs: dict[str, Any] | None = None,
+    system_attrs: dict[str, Any] | None = None,
+    intermediate: dict[int, float] | None = None,
     **params: Any,
 ) -> None:
     params = {**DEFAULT_PARAMS, **params}
@@ -69,6 +73,8 @@ def add(
             params=params,
             distributions={p.name: p.distribution for p in SPACE},
             user_attrs={HYPERPARAMS: to_zoo(configuration), **(attrs or {})},
+            system_attrs=system_attrs,
+            intermediate_values=intermediate,
         )
     )
 
@@ -175,6 +181,45 @@ def test_repeated_configuration_is_validated_once(study: optuna.Study, task: Fak
     for value, learning_rate in [(9.0, 0.01), (9.0, 0.01), (8.0, 0.02), (7.0, 0.03)]:
         add(study, task, value, learning_rate=learning_rate)
     assert names(choose_candidates(study, task, SPACE, 2)) == ["default", "trial 0", "trial 2"]
+
+
+def test_params_that_lead_to_one_configuration_are_one_finalist(study: optuna.Study, task: FakeTask) -> None:
+    fitted = {HYPERPARAMS: to_zoo(merge(task.configuration, {"n_steps": 20}))}
+    add(study, task, 9.0, learning_rate=0.01, attrs=fitted)
+    add(study, task, 9.5, learning_rate=0.02, attrs=fitted)
+    add(study, task, 8.0, learning_rate=0.03)
+    assert names(choose_candidates(study, task, SPACE, 3)) == ["default", "trial 1", "trial 2"]
+    trials = study.get_trials()[:2]
+    both = [trial.user_attrs[HYPERPARAMS] for trial in trials]
+    assert names(candidates_of(task, trials, both)) == ["default", "trial 0"]
+
+
+def test_params_that_lead_to_the_default_are_no_finalist(study: optuna.Study, task: FakeTask) -> None:
+    add(study, task, 9.0, learning_rate=0.01, attrs={HYPERPARAMS: to_zoo(task.configuration)})
+    add(study, task, 8.0, learning_rate=0.03)
+    candidates = choose_candidates(study, task, SPACE, 3)
+    assert names(candidates) == ["default", "trial 1"]
+    assert (candidates[0].trial, candidates[0].score) == (0, 9.0)
+
+
+def test_text_that_would_be_run_is_no_candidate(study: optuna.Study, task: FakeTask) -> None:
+    code = {**to_zoo(task.configuration), "normalize": "__import__('os').system('true') or {}"}
+    add(study, task, 9.0, learning_rate=0.01, attrs={HYPERPARAMS: code})
+    with pytest.raises(UserError, match="nothing is run as code"):
+        choose_candidates(study, task, SPACE, 1)
+
+
+@pytest.mark.parametrize(("is_paused", "winner"), [(True, 0), (False, 1)])
+def test_what_an_unfinished_training_had_reached_replaces_no_default(storage, is_paused: bool, winner: int) -> None:
+    furthest = dataclasses.replace(candidate(1, score=500.0), is_paused=is_paused)
+    assert named(run(storage, [DEFAULT, furthest], []).winner) == winner
+
+
+def test_a_finalist_says_whether_its_trial_paused(study: optuna.Study, task: FakeTask) -> None:
+    add(study, task, None, TrialState.PRUNED, learning_rate=0.01, system_attrs={PAUSED: 1}, intermediate={1: 9.0})
+    assert [c.is_paused for c in choose_candidates(study, task, SPACE, 1)] == [False, True]
+    add(study, task, 8.0, learning_rate=0.02)
+    assert [c.is_paused for c in choose_candidates(study, task, SPACE, 1)] == [False, False]
 
 
 def test_trials_that_did_not_complete_are_no_candidates(study: optuna.Study, task: FakeTask) -> None:
@@ -640,6 +685,9 @@ class Elsewhere:
             self.study.tell(trial, self.trainings(None, attributes[HYPERPARAMS], attributes[SEED], 5).score)
         n_waiting = len(self.study.get_trials(states=(TrialState.WAITING,)))
         self.running = [self.study.ask() for _ in range(min(self.n_workers, n_waiting))]
+
+    def trial_finished(self) -> None:
+        pass
 
 
 def test_what_runs_when_the_time_to_choose_is_over_still_chooses(storage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,14 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
-from sb3_hpo.candidates import Candidate
+from sb3_hpo.candidates import fingerprint_of
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError
 from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.study import open_study
-from sb3_hpo.trial_attributes import CANDIDATE, HYPERPARAMS, ORIGIN
+from sb3_hpo.trial_attributes import CANDIDATE, HYPERPARAMS, ORIGIN, SEED
 from sb3_hpo.tuning import Tuning
 from sb3_hpo.validation_trainings import open_validation_study
 from sb3_hpo.warm_start import best_of
@@ -57,9 +57,15 @@ def hyperparams(learning_rate: float) -> dict[str, Any]:
 
 
 def validated(storage: BaseStorage, learning_rate: float, *scores: float) -> None:
-    fingerprint = Candidate(0, None, hyperparams(learning_rate), is_default=False).fingerprint
-    for score in scores:
-        trial = create_trial(value=score, user_attrs={CANDIDATE: fingerprint})
+    """What a learning rate, and the default, had on as many seeds that judged them."""
+    trained(storage, hyperparams(learning_rate), dict(enumerate(scores)))
+    trained(storage, to_zoo(FakeTask().configuration), dict.fromkeys(range(len(scores)), 0.0))
+
+
+def trained(storage: BaseStorage, configuration: dict[str, Any], scores: dict[int, float]) -> None:
+    """What a configuration had on some seeds."""
+    for seed, score in scores.items():
+        trial = create_trial(value=score, user_attrs={CANDIDATE: fingerprint_of(configuration), SEED: seed})
         open_validation_study(storage, "earlier").add_trial(trial)
 
 
@@ -77,6 +83,13 @@ def test_what_held_on_fresh_seeds_comes_before_what_only_the_search_saw(storage:
     validated(storage, 0.01, 5.0, 5.0, 5.0)
     validated(storage, 0.03, 6.0, 0.0, 0.0)
     assert learning_rates(storage) == [0.01, 0.03, 0.02]
+
+
+def test_a_score_that_only_chose_a_finalist_is_none_that_held(storage: BaseStorage) -> None:
+    earlier_study(storage, {0.01: 1.0, 0.02: 9.0, 0.03: 8.0})
+    validated(storage, 0.01, 5.0, 5.0)
+    trained(storage, hyperparams(0.03), {77: 500.0})  # The default was not trained on that seed: it chose.
+    assert learning_rates(storage) == [0.01, 0.02, 0.03]
 
 
 def test_they_are_the_first_trials_after_the_default(storage: BaseStorage, tmp_path: Path) -> None:

@@ -170,6 +170,9 @@ class _Validating:
             if future.done():
                 _check(future)
 
+    def trial_finished(self) -> None:
+        """Nothing: no death is forgiven."""
+
 
 def _check(future: Future[None]) -> None:
     try:

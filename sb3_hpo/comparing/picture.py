@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from sb3_hpo.whole_files import write_whole_bytes
 from sb3_hpo.wording import count
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ _REFERENCE_LINES = (":", (0, (6, 2)), "--")
 def draw(result: ComparisonResult, path: Path) -> None:
     """Draw a comparison into a file, whose name says the format.
 
-    :raises OSError: if it cannot be written
+    :param path: ends with one of :data:`SUFFIXES`
+    :raises OSError: if it cannot be written, naming ``path``; a picture that was there before is still there
     """
     axes_of_spending: list[Axis] = ["steps", "seconds"] if result.has_seconds else ["steps"]
     n = len(axes_of_spending)
@@ -56,7 +59,9 @@ def draw(result: ComparisonResult, path: Path) -> None:
     figure.suptitle(_title(result))
     # Without its date, so that the same comparison gives the same file.
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
-    figure.savefig(path, dpi=_DPI, metadata=metadata)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:], dpi=_DPI, metadata=metadata)
+    write_whole_bytes(path, drawn.getvalue())
 
 
 def looks_of(samplers: tuple[str, ...]) -> dict[str, dict[str, Any]]:

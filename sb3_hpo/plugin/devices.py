@@ -7,12 +7,31 @@ from typing import TYPE_CHECKING, Any
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.utils import get_device
+
+from sb3_hpo.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AUTO = "auto"
 """The zoo's default of ``--device``: SB3 takes the first GPU, and the processor where there is none."""
+
+
+def check_device(device: str) -> None:
+    """Check that there is a device of that name: a ``cuda`` that is not there is the processor for SB3.
+
+    :raises UserError: if torch does not know it, or cannot use it here
+    """
+    if device == AUTO:
+        return
+    try:
+        torch.empty(0, device=get_device(device))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"device {device!r} cannot be used: {reason}; give --device auto, cpu, cuda, or cuda:1 for the second GPU"
+        ) from None
 
 
 def training_device(device: str, model_kwargs: Mapping[str, object], observation_space: spaces.Space[Any]) -> str:

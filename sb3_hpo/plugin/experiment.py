@@ -129,13 +129,16 @@ class HpoExperimentManager(ExperimentManager):
         trial = load_trial(study, number)
         # The zoo would look for the trial itself, and take trial 0 for none.
         self.trial_id = None
+        origin = f"trial {trial.number} of study {study_name!r}"
         if not is_ours(study):
-            self.custom_hyperparams = {**stock_hyperparams(self.algo, trial.params), **(self.custom_hyperparams or {})}
+            read = from_zoo(stock_hyperparams(self.algo, trial.params))
+            check_modules(read, self.args.gym_packages, origin)
+            self.custom_hyperparams = {**to_objects(read), **(self.custom_hyperparams or {})}
             return super().read_hyperparameters()
         configuration = trial_configuration(study, trial, self.algo)
-        check_modules(configuration, self.args.gym_packages, f"trial {trial.number} of study {study_name!r}")
+        check_modules(configuration, self.args.gym_packages, origin)
         with tempfile.TemporaryDirectory() as folder:
-            self.config = str(Path(folder) / f"trial_{trial.number}_of_{study_name}.yml")
+            self.config = str(Path(folder) / f"trial_{trial.number}.yml")
             Path(self.config).write_text(zoo_yaml(self.env_name.gym_id, configuration, []), encoding="utf-8")
             hyperparams, saved = super().read_hyperparameters()
         # Nothing that comes from a storage is left for the zoo to evaluate.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import optuna
-import yaml
 
 from sb3_hpo._version import __version__
 from sb3_hpo.algorithms import get_algorithm
@@ -19,19 +18,21 @@ from sb3_hpo.dashboard import check_storage as check_dashboard_storage
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError, one_line
 from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, zoo_parser
+from sb3_hpo.plugin.conf_files import check_conf_file, read_conf_file
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.plugin.workforces import check_storage, prepare_crew
 from sb3_hpo.pruners import check_pruner
 from sb3_hpo.samplers import check_sampler
 from sb3_hpo.settings import THRESHOLD, TuningSettings
 from sb3_hpo.space_files import edited_space, read_space_file
-from sb3_hpo.storage import open_storage, storage_location
+from sb3_hpo.storage import open_storage, storage_location, study_names
 from sb3_hpo.study_callbacks import load_callbacks
-from sb3_hpo.study_description import storable, stored_choices, stored_space
+from sb3_hpo.study_description import read_description, storable, stored_choices, stored_space
 from sb3_hpo.tracking import check_installed
 from sb3_hpo.tuning import Tuning, check_writable
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
     from rl_zoo3.exp_manager import ExperimentManager
 
 
@@ -40,6 +41,9 @@ HPO_KEY = "hpo"
 
 SPACE_KEY = "search_space"
 """Option that changes the search space: the path of a file, or the content of one."""
+
+ENV_KWARGS = "env_kwargs"
+"""Arguments of the environment, in a configuration as in the zoo's files, and in the arguments of a study."""
 
 
 def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
@@ -85,6 +89,7 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
         search_space = edited_space(experiment.algo, algorithm, space, origin)
     for_task = search_space.for_features(task.features)
     display = Display()
+    _keep_as_made(configuration, storage, settings.study_name, display)
     display.line(
         f"sb3-hpo {__version__} is active: search space {experiment.algo} ({len(for_task)} parameters), "
         f"sampler {settings.sampler}, pruner {settings.pruner}",
@@ -154,35 +159,47 @@ def _with_threshold(settings: TuningSettings, task: ZooTask) -> TuningSettings:
 
 def _base_configuration(experiment: ExperimentManager) -> dict[str, Any]:
     env_id = experiment.env_name.gym_id
+    if experiment.args.conf_file is not None:
+        check_conf_file(experiment.args.conf_file, env_id, is_atari=experiment._is_atari)
     try:
         _, hyperparams = experiment.read_hyperparameters()
     except gym.error.Error as error:
         raise UserError(f"environment {env_id!r} cannot be made: {one_line(error)}") from None
     except ValueError as error:
         raise UserError(f"{error}: add an entry for it, or one named 'default'") from None
-    if not isinstance(hyperparams, Mapping):
-        raise UserError(f"the entry for {env_id} in {experiment.config} is no mapping")
-    configuration = from_zoo(hyperparams)
+    # The zoo leaves those of the command line beside the configuration, where no file would hold them.
+    given = {ENV_KWARGS: experiment.env_kwargs} if experiment.env_kwargs else {}
+    configuration = from_zoo({**hyperparams, **given})
     if "n_timesteps" not in configuration and experiment.n_timesteps <= 0:
         raise UserError(f"{experiment.config} names no n_timesteps: give -n STEPS")
     configuration.setdefault("n_timesteps", experiment.n_timesteps)
     return configuration
 
 
+def _keep_as_made(
+    configuration: dict[str, Any], storage: BaseStorage, study_name: str | None, display: Display
+) -> None:
+    """Leave out :data:`ENV_KWARGS` where the study to go on with has them in its arguments alone, as older ones do.
+
+    Its trials and its workers have them from there.
+    """
+    if study_name is None or study_name not in study_names(storage):
+        return
+    stored = read_description(optuna.load_study(study_name=study_name, storage=storage), study_name)
+    given = configuration.get(ENV_KWARGS)
+    if given is None or ENV_KWARGS in stored.configuration or stored.arguments.get(ENV_KWARGS) != given:
+        return
+    del configuration[ENV_KWARGS]
+    display.line(
+        f"study {study_name!r} is older than configurations that hold --env-kwargs: give them again wherever you train "
+        "with its best.yml or one of its trials"
+    )
+
+
 def _hpo_block(config: str | None) -> object:
     if config is None or not config.endswith((".yml", ".yaml")):
         return {}
-    try:
-        content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"configuration file {config!r} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"configuration file {config!r} is no valid YAML: {one_line(error)}") from None
-    if not isinstance(content, Mapping):
-        raise UserError(
-            f"configuration file {config!r} holds {content!r}, it must map environment ids to hyperparameters"
-        )
-    block = content.get(HPO_KEY, {})
+    block = read_conf_file(config).get(HPO_KEY, {})
     if not isinstance(block, Mapping):
         return block
     # YAML 1.1 takes the word yes for true, as a key too.

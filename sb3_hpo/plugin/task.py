@@ -21,7 +21,7 @@ from sb3_hpo.evaluation import uses_masks
 from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin import ars
-from sb3_hpo.plugin.devices import training_device
+from sb3_hpo.plugin.devices import check_device, training_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
+
+
+_NOISE_TYPES = ("normal", "ornstein-uhlenbeck")
 
 
 class ZooTask:
@@ -89,6 +92,8 @@ class ZooTask:
 
         :raises UserError: if one of them cannot be built
         """
+        check_device(str(self._experiment.device))
+        _check_noise(self.configuration)
         try:
             _ = self._environment
         except UserError:
@@ -124,6 +129,17 @@ class ZooTask:
             env.close()
 
 
+def _check_noise(configuration: Mapping[str, Any]) -> None:
+    """Check that the zoo can make an action noise of what a configuration says of it (rl_zoo3, ``exp_manager.py``)."""
+    kind, std = configuration.get("noise_type"), configuration.get("noise_std")
+    if kind is None:
+        return
+    if not (isinstance(kind, str) and any(known in kind for known in _NOISE_TYPES)):
+        raise UserError(f"noise_type is {kind!r}, it must be {' or '.join(_NOISE_TYPES)}, or left out for no noise")
+    if isinstance(std, bool) or not isinstance(std, (int, float)):
+        raise UserError(f"noise_std is {std!r}, it must be a number: noise_type is {kind!r}")
+
+
 @dataclasses.dataclass(frozen=True)
 class _Environment:
     """What is known of the environment once it was built."""
@@ -152,6 +168,8 @@ class ZooTraining:
             self._model_kwargs, self._experiment.env_wrapper, _, self._experiment.vec_env_wrapper = (
                 self._experiment._preprocess_hyperparams(copy.deepcopy(to_objects(configuration)))
             )
+        # The zoo reads the configuration's arguments of the environment for training alone.
+        self._experiment.eval_env_kwargs = self._experiment._eval_env_kwargs_args or self._experiment.env_kwargs
         self._n_envs: int = 1 if experiment.algo == "ars" else self._experiment.n_envs
 
     @property

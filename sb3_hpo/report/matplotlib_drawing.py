@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.report.charts import Chart
+from sb3_hpo.whole_files import write_whole_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +26,12 @@ _SYMBOLS = {"circle": "o", "diamond": "D", "x": "x"}
 def write_png(picture: Picture, path: Path) -> None:
     """Draw a picture into a file.
 
-    :raises OSError: if it cannot be written
+    :raises OSError: if it cannot be written, naming ``path``; a picture that was there before is still there
     """
+    write_whole_bytes(path, _png(picture))
+
+
+def _png(picture: Picture) -> bytes:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -40,9 +46,11 @@ def write_png(picture: Picture, path: Path) -> None:
         try:
             figure.set_size_inches(WIDTH / DPI, picture.content.height / DPI)
             figure.suptitle(picture.title, fontsize=11)
-            figure.savefig(path, dpi=DPI, bbox_inches="tight")
+            content = io.BytesIO()
+            figure.savefig(content, format="png", dpi=DPI, bbox_inches="tight")
         finally:
             plt.close(figure)
+    return content.getvalue()
 
 
 def _draw(chart: Chart) -> Any:

@@ -123,6 +123,7 @@ class StudyData:
 
     :param is_ours: whether sb3-hpo made it
     :param algo: name of the algorithm; None where the study does not say
+    :param gym_packages: modules that register the environment; empty where the study does not say
     :param is_maximized: whether higher values are better
     :param step: what learning curves are drawn against
     :param trials: all trials of the search, by number
@@ -138,6 +139,7 @@ class StudyData:
     is_ours: bool
     algo: str | None
     env: str | None
+    gym_packages: Sequence[str]
     is_maximized: bool
     step: str
     trials: Sequence[TrialData]

@@ -15,7 +15,7 @@ from sb3_hpo.furthest_trials import key_of
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.report.facts import facts_of
 from sb3_hpo.report.outcomes import INTERRUPTED, PAUSED, WAITING, WENT_ON
-from sb3_hpo.report.plain import mapping, whole
+from sb3_hpo.report.plain import listed, mapping, whole
 from sb3_hpo.report.study_data import ConfigurationData, StudyData
 from sb3_hpo.report.trial_reading import read_trial
 from sb3_hpo.report.verdict_reading import read_verdict
@@ -63,6 +63,7 @@ def read_study(storage: BaseStorage, study: optuna.Study, location: str) -> Stud
         is_ours=is_ours,
         algo=_text(named.get("algo"), shown),
         env=_text(named.get("env"), shown),
+        gym_packages=_texts(mapping(description.get("arguments")).get("gym_packages"), shown),
         is_maximized=study.direction == StudyDirection.MAXIMIZE,
         step=_step(attributes, is_ours),
         trials=read,
@@ -129,6 +130,10 @@ def _planned(description: Mapping[str, Any]) -> int | None:
 
 def _step(attributes: Mapping[str, Any], is_ours: bool) -> str:
     return str(attributes.get(STEP, ENVIRONMENT_STEPS)) if is_ours else EVALUATIONS
+
+
+def _texts(value: object, shown: Callable[[str], str]) -> list[str]:
+    return [shown(entry) for entry in listed(value) if isinstance(entry, str)]
 
 
 def _text(value: object, shown: Callable[[str], str]) -> str | None:

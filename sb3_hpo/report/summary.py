@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from sb3_hpo.report.outcomes import COMPLETE, CUT_SHORT, FAILED, RUNNING, WENT_ON
+from sb3_hpo.result import BEST_FILE, gym_packages_option, zoo_command
 from sb3_hpo.wording import count, one_decimal, time_spent
 
 if TYPE_CHECKING:
@@ -54,17 +55,19 @@ def training_commands(data: StudyData, best_file: Path | None) -> list[str]:
     :param best_file: ``best.yml`` of the study, where it is there
     """
     verdict, best = data.verdict, data.best
-    where = f"--algo {shlex.quote(data.algo or 'ALGO')} --env {shlex.quote(data.env or 'ENV')}"
+    algo, env = data.algo or "ALGO", data.env or "ENV"
     if verdict is not None and best_file is not None:
-        return ["Train the winner:", f"rl_zoo3 train {where} -conf {shlex.quote(str(best_file))}"]
+        return ["Train the winner:", zoo_command(algo, env, best_file, data.gym_packages)]
     number = verdict.winner if verdict is not None else None if best is None else best.number
     if number is None:
         return []
-    named = "" if data.is_ours else f" {where}"
-    export = f"sb3-hpo export --study-name {shlex.quote(data.name)}{_storage(data)}{named} --trial {number}"
+    named = "" if data.is_ours else f" --algo {shlex.quote(algo)} --env {shlex.quote(env)}"
+    study = f"--study-name {shlex.quote(data.name)}{_storage(data)}{named}"
+    packages = "".join(f" {shlex.quote(word)}" for word in gym_packages_option(data.gym_packages))
+    export = f"sb3-hpo export {study}{packages} --trial {number} --output {BEST_FILE}"
     what = "Train the winner" if verdict is not None else "Train the trial with the best score"
     what += ":" if data.algo is not None else ", with the algorithm and the environment of the study in their places:"
-    return [what, f"{export} --output best.yml", f"rl_zoo3 train {where} -conf best.yml"]
+    return [what, export, zoo_command(algo, env, BEST_FILE, data.gym_packages)]
 
 
 def _storage(data: StudyData) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _value(value: Any) -> float | int | str | None:
-    """A param's value: floats to four digits, which is more than anybody compares by eye."""
-    if isinstance(value, float):
+    """A param's value: floats to four digits, which is more than anybody compares by eye.
+
+    Those that are not finite are text: JSON has no number for them.
+    """
+    if isinstance(value, float) and math.isfinite(value):
         return float(f"{value:.4g}")
     return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else str(value)

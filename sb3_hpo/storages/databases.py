@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import tempfile
 import time
 import warnings
@@ -22,6 +24,8 @@ from sb3_hpo.storages.files import existing, writable
 from sb3_hpo.storages.opening import CONNECT_TIMEOUT_S, MissingDriverError, OpeningError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.engine import URL
 
 RDB_KWARGS: dict[str, Any] = {"heartbeat_interval": HEARTBEAT_INTERVAL_S, "grace_period": GRACE_PERIOD_S}
@@ -65,19 +69,14 @@ def open_database(url: URL, location: str, *, create: bool) -> RDBStorage:
         if _is_file(url):
             check_sqlite((writable if create else existing)(Path(str(url.database))))
             # Two processes that make the tables at the same time would trip over each other.
-            with filelock.FileLock(_lock_file(str(url.database)), timeout=SQLITE_LOCK_TIMEOUT_S):
-                storage = _rdb_storage(location, _engine_kwargs(url))
+            with _locked(str(url.database)):
+                storage = _open_made_meanwhile(location, _engine_kwargs(url))
             lock_before_reading(storage.engine)
             return storage
         _check_answer(url)
-        return _open_server(url.render_as_string(hide_password=False), _engine_kwargs(url))
+        return _open_made_meanwhile(url.render_as_string(hide_password=False), _engine_kwargs(url))
     except ImportError as error:
         raise MissingDriverError(_package(url, error)) from None
-    except filelock.Timeout as error:
-        raise OpeningError(
-            f"another process has locked it for {SQLITE_LOCK_TIMEOUT_S} s, through {error.lock_file}: end that "
-            "process, or name another storage"
-        ) from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise OpeningError(_reason(error)) from None
     except (RuntimeError, TypeError, UnicodeError) as error:
@@ -89,10 +88,36 @@ def _is_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and bool(url.database) and url.database != ":memory:"
 
 
+@contextlib.contextmanager
+def _locked(database: str) -> Iterator[None]:
+    """The only process of its user that makes a database file, for a while."""
+    lock = filelock.FileLock(_lock_file(database), timeout=SQLITE_LOCK_TIMEOUT_S)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise OpeningError(
+            f"another process has locked it for {SQLITE_LOCK_TIMEOUT_S} s, through {error.lock_file}: end that "
+            "process, or name another storage"
+        ) from None
+    except OSError as error:
+        raise OpeningError(
+            f"its lock {lock.lock_file} cannot be taken: {error.strerror or one_line(error)}; remove that file, or "
+            "name another folder for it by the environment variable TMPDIR"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _lock_file(database: str) -> str:
-    """A lock for those who make a database file, out of its folder; SQLite's users are on one machine."""
+    """A lock for those who make a database file, out of its folder; SQLite's users are on one machine.
+
+    One for each user: a file in the folder of temporary files can be written by who made it alone.
+    """
     digest = hashlib.sha256(str(Path(database).resolve()).encode()).hexdigest()[:16]
-    return str(Path(tempfile.gettempdir()) / f"sb3_hpo-{digest}.lock")
+    user = f"{os.getuid()}-" if hasattr(os, "getuid") else ""
+    return str(Path(tempfile.gettempdir()) / f"sb3_hpo-{user}{digest}.lock")
 
 
 def _engine_kwargs(url: URL) -> dict[str, Any]:
@@ -117,13 +142,18 @@ def _check_answer(url: URL) -> None:
     engine.connect().close()
 
 
-def _open_server(location: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
-    """Open a database; two processes that make its tables at the same time trip over each other, and try again."""
+def _open_made_meanwhile(location: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
+    """Open a database; two processes that make its tables at the same time trip over each other, and try again.
+
+    They may be on two machines, or of two users of one, who have no lock in common.
+    """
+    last = time.monotonic() + SQLITE_LOCK_TIMEOUT_S
     for _ in range(N_ATTEMPTS - 1):
         try:
             return _rdb_storage(location, engine_kwargs)
         except sqlalchemy.exc.SQLAlchemyError as error:
-            if not any(text in str(error).lower() for text in _MADE_MEANWHILE):
+            # SQLite itself has waited for a lock that another process keeps.
+            if time.monotonic() >= last or not any(text in str(error).lower() for text in _MADE_MEANWHILE):
                 raise
             time.sleep(ATTEMPT_INTERVAL_S)
     return _rdb_storage(location, engine_kwargs)

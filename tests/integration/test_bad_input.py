@@ -27,6 +27,21 @@ FILES = {
         "CartPole-v1:\n  policy: MlpPolicy\n  n_timesteps: 100\n"
         "  policy_kwargs: \"__import__('pathlib').Path('hacked').touch()\"\n"
     ),
+    "no_value.yml": "CartPole-v1:\n",
+    "list_entry.yml": "CartPole-v1: [policy, MlpPolicy]\n",
+    "odd_key.yml": "CartPole-v1: {policy: MlpPolicy, n_timesteps: 100, 3: 4}\n",
+    "odd_nested_key.yml": "CartPole-v1: {policy: MlpPolicy, n_timesteps: 100, env_kwargs: {rewards: {0: 1.0}}}\n",
+    "no_hyperparams.py": "hyperparameters = {}\n",
+    "no_mapping.py": "hyperparams = 3\n",
+    "no_entry.py": "hyperparams = {'CartPole-v1': None}\n",
+    "raises.py": "import no_such_module\n",
+    "module_without.py": "",
+    "when_space.yml": "parameters: {buffer_size: {when: net_arch}}",
+    "widened_space.yml": "parameters: {buffer_size: {widened: 3}}",
+    "wider_space.yml": "parameters: {buffer_size: {widened: {her: 3}}}",
+    "same_space.yml": "parameters: {buffer_size: {default: {same_as: x}}}",
+    "source_space.yml": "parameters: {buffer_size: {source: 3}}",
+    "schedule_space.yml": "parameters: {learning_rate: lin_0.0005}",
     "tag.yml": "CartPole-v1: !!python/object/apply:pathlib.Path ['hacked']\n",
 }
 
@@ -69,6 +84,18 @@ MISTAKES = [
     (["-conf", "no_steps.yml", "-n", "-1"], ["no n_timesteps", "give -n"]),
     (["-conf", "bad_option.yml"], ["'n_seed'", "did you mean 'n_seeds'"]),
     (["-conf", "code.yml"], ["cannot read", "nothing is run as code"]),
+    (["-conf", "no_value.yml"], ["CartPole-v1 in no_value.yml is None", "a mapping"]),
+    (["-conf", "no_value.yml", "-params", "gamma:0.9"], ["CartPole-v1 in no_value.yml is None", "a mapping"]),
+    (["-conf", "list_entry.yml"], ["CartPole-v1 in list_entry.yml is ['policy', 'MlpPolicy']", "a mapping"]),
+    (["-conf", "odd_key.yml"], ["CartPole-v1 in odd_key.yml has the key 3", "text"]),
+    (["-conf", "odd_nested_key.yml"], ["'env_kwargs' has the key 0", "text"]),
+    (["-conf", "best"], ["'best'", "No module named 'best'", "end with .yml"]),
+    (["-conf", "module_without"], ["'module_without'", "hyperparams"]),
+    (["-conf", "no_such_file.py"], ["'no_such_file.py' cannot be read", "No such file"]),
+    (["-conf", "no_hyperparams.py"], ["'no_hyperparams.py'", "hyperparams"]),
+    (["-conf", "no_mapping.py"], ["'no_mapping.py' holds 3", "must map"]),
+    (["-conf", "no_entry.py"], ["CartPole-v1 in no_entry.py is None", "a mapping"]),
+    (["-conf", "raises.py"], ["'raises.py'", "No module named 'no_such_module'"]),
     (["-conf", "tag.yml"], ["'tag.yml' is no valid YAML"]),
     (["-f", "a_file/logs"], ["'a_file/logs'", "--log-folder"]),
     (["--storage", "nowhere"], ["'nowhere' is no database URL", "sqlite:///study.db"]),
@@ -79,12 +106,29 @@ MISTAKES = [
     (["-params", "hpo:3"], ["-params hpo must be a mapping", "3"]),
     (["-params", "no_such_argument:3"], ["unexpected keyword argument 'no_such_argument'"]),
     (["-params", "learning_rate"], ["write -params"]),
+    (["-params", "policy_kwargs:dict(activation_fn=nn.Relu)"], ["no attribute 'Relu'", "write -params"]),
+    (["-params", "gamma:1/0"], ["division by zero", "write -params"]),
+    (["--device", "gpu"], ["device 'gpu'", "cpu", "cuda"]),
+    (
+        ["--algo", "sac", "--env", "Pendulum-v1", "-params", "noise_type:'gauss'", "noise_std:0.1"],
+        ["'gauss'", "normal"],
+    ),
+    (["--algo", "sac", "--env", "Pendulum-v1", "-params", "noise_type:3", "noise_std:0.1"], ["3", "normal"]),
+    (["--algo", "sac", "--env", "Pendulum-v1", "-params", "noise_type:'normal'"], ["noise_std is None", "a number"]),
+    (["--trained-agent", "nope.zip"], ["'nope.zip'", "leave it out"]),
+    (["--trained-agent", "agent"], ["'agent'", ".zip"]),
     (["--search-space", "missing.yml"], ["'missing.yml'", "No such file"]),
     (["--search-space", "no_space.yml"], ["'no_space.yml'", "must be a mapping"]),
     (["--search-space", "tag_space.yml"], ["'tag_space.yml' is no valid YAML"]),
     (["--search-space", "near_space.yml"], ["'learning_rat'", "did you mean 'learning_rate'"]),
     (["--search-space", "range_space.yml"], ["low 1.0 is above high 0.1"]),
     (["--search-space", "argument_space.yml"], ["'tua'", "did you mean 'tau'"]),
+    (["--search-space", "when_space.yml"], ["when is 'net_arch'", "a mapping"]),
+    (["--search-space", "widened_space.yml"], ["widened is 3", "a mapping"]),
+    (["--search-space", "wider_space.yml"], ["her", "is 3", "a mapping"]),
+    (["--search-space", "same_space.yml"], ["{'same_as': 'x'}", "default"]),
+    (["--search-space", "source_space.yml"], ["source is 3", "text"]),
+    (["--search-space", "schedule_space.yml"], ["'lin_0.0005'", "lr_schedule: linear"]),
     (["-conf", "hpo_space.yml"], ["'huge'", "hpo_space.yml"]),
     (["--algo", "ppo_mask"], ["action_masks"]),
     (["--algo", "sac"], ["CartPole-v1", "action spaces"]),
@@ -98,6 +142,7 @@ def test_a_mistake_is_told_in_one_line(options, expected, tmp_path, monkeypatch,
     for name, text in FILES.items():
         Path(name).write_text(text)
     Path("a_file").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
     exit_code = run_command(["tune", "--n-trials", "1", "-n", "100", *options])
     error = capsys.readouterr().err
     assert exit_code == 2
@@ -137,3 +182,12 @@ def test_a_trial_that_is_not_there_is_never_silently_the_default(options, expect
     assert error.count("\n") == 1
     for text in expected:
         assert text in error
+
+
+@pytest.mark.parametrize("agent", ["nope.zip", "agent"])
+def test_an_agent_to_go_on_with_that_is_not_there_is_told_in_one_line(agent, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["train", "-n", "100", "--trained-agent", agent]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"sb3-hpo: error: --trained-agent '{agent}'")
+    assert error.count("\n") == 1

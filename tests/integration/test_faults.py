@@ -70,6 +70,14 @@ def test_a_trial_whose_workers_always_die_fails_with_the_reason(scene: Scene) ->
         assert len(history(trials, trial)) == (1 if n_retries == 0 else 0)
 
 
+def test_a_study_in_which_every_training_kills_its_process_ends(scene: Scene) -> None:
+    """By the deaths of workers: those trials have retries, and are no failures in a row."""
+    with scene.tune("--n-trials", "3", "--max-consecutive-failures", "1", n_deaths=99) as command:
+        output = command.ends(1)
+    assert "6 workers died one after the other, the last one with signal SIGKILL" in output
+    assert not [trial for trial in scene.trials() if trial.state == TrialState.RUNNING]
+
+
 @pytest.mark.parametrize("what", ["the parent", "all"])
 @on(*BOTH)
 def test_a_study_whose_processes_were_killed_goes_on(scene: Scene, what: str) -> None:

@@ -165,3 +165,65 @@ def test_a_storage_cannot_make_us_import_what_the_user_did_not_allow(study, caps
     study.set_user_attr("sb3_hpo", {**description, "arguments": {**description["arguments"], "gym_packages": ["evil"]}})
     assert run_command(["replay", "--study-name", "s"]) == 2
     assert "imports evil" in capsys.readouterr().err
+
+
+CODE = "__import__('pathlib').Path('run').touch() or {}"
+
+
+@pytest.mark.parametrize("text", [CODE, repr(CODE)])
+def test_text_of_a_storage_is_never_run_nor_written_for_the_zoo_to_run(study, capsys, text):
+    trial = study.trials[0]
+    hyperparams = {**trial.user_attrs["hyperparams"], "normalize": text}
+    altered = optuna.create_study(study_name="altered", storage=STORAGE, direction="maximize")
+    altered.set_user_attr("sb3_hpo", study.user_attrs["sb3_hpo"])
+    altered.add_trial(copied(trial, {**trial.user_attrs, "hyperparams": hyperparams}))
+    common = ["--algo", "dqn", "--env", "CartPole-v1", "--study-name", "altered"]
+    for command in (["export", "--study-name", "altered"], ["train", *common, "--trial-id", "0"]):
+        assert run_command(command) == 2
+        captured = capsys.readouterr()
+        assert "normalize" not in captured.out
+        assert "__import__" in captured.err
+    assert not Path("run").exists()
+
+
+def test_params_of_a_stock_study_are_never_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("logs").mkdir()
+    stock = optuna.create_study(study_name="team/stock", storage=STORAGE, direction="maximize")
+    distributions = {"normalize": optuna.distributions.CategoricalDistribution([CODE])}
+    usual = {"one_minus_gamma": 0.01, "batch_size_pow": 5, "learning_rate": 1e-3, "net_arch": "small"}
+    for name, value in usual.items():
+        distributions[name] = optuna.distributions.CategoricalDistribution([value])
+    params = {**usual, "normalize": CODE}
+    stock.add_trial(optuna.trial.create_trial(value=1.0, params=params, distributions=distributions))
+    common = ["--algo", "dqn", "--env", "CartPole-v1", "--study-name", "team/stock", "-n", "100"]
+    assert run_command(["train", *common, "--trial-id", "0", "--eval-freq", "-1"]) == 2
+    assert "nothing is run as code" in capsys.readouterr().err
+    assert run_command(["export", *common, "--trial", "0"]) == 2
+    assert not Path("run").exists()
+
+
+def test_a_trial_of_a_study_whose_name_has_a_slash_is_trained(study, capsys):
+    named = optuna.create_study(study_name="team/x", storage=STORAGE, direction="maximize")
+    named.set_user_attr("sb3_hpo", study.user_attrs["sb3_hpo"])
+    named.add_trial(study.trials[1])
+    common = ["--algo", "dqn", "--env", "CartPole-v1", "--study-name", "team/x"]
+    assert run_command(["train", *common, "--trial-id", "0", "--eval-freq", "-1", "-n", "100"]) == 0
+    assert next(Path("logs/dqn").glob("CartPole-v1_*/CartPole-v1.zip")).stat().st_size > 0
+
+
+def test_an_export_names_no_class_that_the_user_did_not_allow(study, capsys):
+    trial = study.trials[0]
+    hyperparams = {**trial.user_attrs["hyperparams"], "callback": [{"subprocess.run": {"args": "ls"}}]}
+    altered = optuna.create_study(study_name="altered", storage=STORAGE, direction="maximize")
+    altered.set_user_attr("sb3_hpo", study.user_attrs["sb3_hpo"])
+    altered.add_trial(copied(trial, {**trial.user_attrs, "hyperparams": hyperparams}))
+    assert run_command(["export", "--study-name", "altered"]) == 2
+    assert "names 'subprocess.run'" in capsys.readouterr().err
+
+
+def copied(trial: optuna.trial.FrozenTrial, user_attrs: dict) -> optuna.trial.FrozenTrial:
+    """A complete trial with other attributes."""
+    return optuna.trial.create_trial(
+        value=trial.value, params=trial.params, distributions=trial.distributions, user_attrs=user_attrs
+    )
