@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.trial import TrialState
 
 from sb3_hpo.configuration import checked, merge, to_zoo
-from sb3_hpo.finalists import choose_finalists, configuration_key, is_of_default
+from sb3_hpo.finalists import choose_finalists, configuration_key, key_of_trial
 from sb3_hpo.late_returns import late_mean_of_curve
 from sb3_hpo.objective import configuration_of
 from sb3_hpo.promotion import paused_trials, value_at_rung
-from sb3_hpo.transforms import OutsideSpaceError, Plain
+from sb3_hpo.transforms import OutsideSpaceError
 from sb3_hpo.trial_attributes import FINAL_RETURNS, HYPERPARAMS, RUNS
 from sb3_hpo.trust import check_same_modules
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 def fingerprint_of(configuration: Mapping[str, Any]) -> str:
     """A name for a configuration, in the zoo's notation, by its content."""
-    text = json.dumps(configuration, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(configuration_key(configuration).encode()).hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,19 +150,18 @@ def choose_candidates(study: optuna.Study, task: Task, space: SearchSpace, n_fin
 
     Where no trial was trained to its end, the finalists are the paused ones that came furthest: validation trains them.
     """
-    default_params = _default_params(task, space)
+    keys = _keys_of_default(task, space)
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     default = Candidate(None, None, to_zoo(task.configuration), is_default=True)
-    known = (default_params, default.configuration)
-    of_default = [trial for trial in trials if is_of_default(trial, *known)]
+    of_default = [trial for trial in trials if key_of_trial(trial) in keys]
     if of_default:
         best = max(of_default, key=lambda trial: trial.value or 0.0)
         default = dataclasses.replace(default, trial=best.number, score=best.value)
-    finalists = choose_finalists(trials, space, n_finalists, *known)
+    finalists = choose_finalists(trials, space, n_finalists, keys)
     if not finalists:
         paused = paused_trials(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,)))
-        furthest = {configuration_key(trial): trial for trial in reversed(paused)}
-        finalists = [t for t in paused if t in furthest.values() and not is_of_default(t, *known)][:n_finalists]
+        furthest = {key_of_trial(trial): trial for trial in reversed(paused)}
+        finalists = [t for t in paused if t in furthest.values() and key_of_trial(t) not in keys][:n_finalists]
     for trial in finalists:
         check_same_modules(trial.user_attrs[HYPERPARAMS], default.configuration, f"trial {trial.number}")
     return [default, *_best_judged_first([_finalist(trial) for trial in finalists])]
@@ -221,11 +219,12 @@ def candidates_of(
     ]
 
 
-def _default_params(task: Task, space: SearchSpace) -> dict[str, Plain] | None:
-    """The params with which a trial trains the configuration tuned from; None if none does."""
-    try:
+def _keys_of_default(task: Task, space: SearchSpace) -> set[str]:
+    """What a trial may have that trains the configuration tuned from: as it is, or with all that is sampled named."""
+    keys = {configuration_key(to_zoo(task.configuration))}
+    with contextlib.suppress(OutsideSpaceError):
         params = space.to_params(task.configuration)
-    except OutsideSpaceError:
-        return None
-    is_trained = configuration_of(task, space, params) == merge(task.configuration, space.to_hyperparams(params))
-    return params if is_trained else None
+        named = merge(task.configuration, space.to_hyperparams(params))
+        if configuration_of(task, space, params) == named:
+            keys.add(configuration_key(to_zoo(named)))
+    return keys

@@ -14,7 +14,7 @@ from sb3_hpo.gaussian_process import posterior_mean
 from sb3_hpo.trial_attributes import HYPERPARAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sb3_hpo.scores import FloatArray
     from sb3_hpo.search_space import SearchSpace
@@ -28,8 +28,7 @@ def choose_finalists(
     trials: Sequence[FrozenTrial],
     space: SearchSpace,
     n_finalists: int,
-    default_params: Mapping[str, Plain] | None = None,
-    default: Mapping[str, Any] | None = None,
+    of_default: Collection[str] = (),
 ) -> list[FrozenTrial]:
     """The complete trials that are most worth a validation, each configuration once, the default left out.
 
@@ -44,8 +43,7 @@ def choose_finalists(
 
     :param trials: trials of one study; those that are not complete are passed over
     :param n_finalists: how many to choose; fewer where there are not as many
-    :param default_params: params of the configuration that was tuned from, which needs no place
-    :param default: that configuration, in the zoo's notation: other params may lead to it, too
+    :param of_default: keys of the configuration that was tuned from, which needs no place
     :return: those of the best score first, then those that are expected most of
     """
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
@@ -53,23 +51,21 @@ def choose_finalists(
         return []
     scores = np.asarray([trial.value for trial in complete], dtype=np.float64)
     points = np.stack([unit_point(trial.params, space) for trial in complete])
-    eligible = _first_of_each(complete, default_params, default)
+    eligible = _first_of_each(complete, of_default)
     by_score = [i for i in _descending(scores, [_mean_report(trial) for trial in complete]) if i in eligible]
     by_expectation = [i for i in _descending(posterior_mean(points, scores)) if i in eligible]
     order = dict.fromkeys([*by_score[: math.ceil(n_finalists / 2)], *by_expectation])
     return [complete[i] for i in list(order)[:n_finalists]]
 
 
-def configuration_key(trial: FrozenTrial) -> str:
+def key_of_trial(trial: FrozenTrial) -> str:
     """What a trial trains, as text: different params may stand for one configuration, made to fit the budget."""
-    return json.dumps(trial.user_attrs.get(HYPERPARAMS, trial.params), sort_keys=True)
+    return configuration_key(trial.user_attrs.get(HYPERPARAMS, trial.params))
 
 
-def is_of_default(
-    trial: FrozenTrial, default_params: Mapping[str, Plain] | None, default: Mapping[str, Any] | None
-) -> bool:
-    """Whether a trial trains the configuration that was tuned from, by its params or by what they lead to."""
-    return trial.params == default_params or (default is not None and trial.user_attrs.get(HYPERPARAMS) == default)
+def configuration_key(configuration: Mapping[str, Any]) -> str:
+    """A configuration, in the zoo's notation, as text."""
+    return json.dumps(configuration, sort_keys=True)
 
 
 def unit_point(params: Mapping[str, Plain], space: SearchSpace) -> FloatArray:
@@ -87,15 +83,13 @@ def unit_point(params: Mapping[str, Plain], space: SearchSpace) -> FloatArray:
     return np.asarray(coordinates, dtype=np.float64)
 
 
-def _first_of_each(
-    trials: Sequence[FrozenTrial], default_params: Mapping[str, Plain] | None, default: Mapping[str, Any] | None
-) -> set[int]:
+def _first_of_each(trials: Sequence[FrozenTrial], of_default: Collection[str]) -> set[int]:
     """Indices of the trials that neither repeat an earlier one with a score as good nor the default."""
     best: dict[str, int] = {}
     for i, trial in enumerate(trials):
-        if is_of_default(trial, default_params, default):
+        key = key_of_trial(trial)
+        if key in of_default:
             continue
-        key = configuration_key(trial)
         if key not in best or (trial.value or 0.0) > (trials[best[key]].value or 0.0):
             best[key] = i
     return set(best.values())

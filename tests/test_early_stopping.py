@@ -239,7 +239,7 @@ def test_it_makes_no_difference_which_evaluations_came_before_a_pause(
 
 @given(values=st.lists(st.integers(-3, 3), max_size=30), n_evaluations=st.integers(1, 4))
 def test_what_is_no_better_is_counted_as_sb3_counts_it(values: list[int], n_evaluations: int) -> None:
-    ours = EarlyStopping.of(TuningSettings(no_improvement=n_evaluations)).no_improvement
+    (ours,) = EarlyStopping.of(TuningSettings(no_improvement=n_evaluations)).callbacks
     sb3 = StopTrainingOnNoModelImprovement(n_evaluations - 1)
     best = -np.inf
     for n_calls, value in enumerate(values, 1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sb3_hpo.finalists import choose_finalists, unit_point
+from sb3_hpo.finalists import choose_finalists, key_of_trial, unit_point
 from tests.tasks import SPACE
 
 
@@ -55,14 +55,14 @@ def test_only_complete_trials_each_once_and_not_the_default() -> None:
         trial(5, 9.0, learning_rate=0.03),
         trial(6, 1.0, learning_rate=0.04),
     ]
-    assert numbers(choose_finalists(trials, SPACE, 5, trials[0].params)) == [4, 6]
+    assert numbers(choose_finalists(trials, SPACE, 5, {key_of_trial(trials[0])})) == [4, 6]
     assert choose_finalists(trials[1:3], SPACE, 3) == []
-    assert choose_finalists(trials[:1], SPACE, 3, trials[0].params) == []
+    assert choose_finalists(trials[:1], SPACE, 3, {key_of_trial(trials[0])}) == []
 
 
 def test_default_takes_no_place() -> None:
     trials = [trial(i, float(i), learning_rate=10 ** (-1 - i / 10)) for i in range(12)]
-    assert numbers(choose_finalists(trials, SPACE, 3, trials[11].params))[:2] == [10, 9]
+    assert numbers(choose_finalists(trials, SPACE, 3, {key_of_trial(trials[11])}))[:2] == [10, 9]
 
 
 @pytest.mark.parametrize(

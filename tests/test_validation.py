@@ -194,8 +194,9 @@ def test_params_that_lead_to_one_configuration_are_one_finalist(study: optuna.St
     assert names(candidates_of(task, trials, both)) == ["default", "trial 0"]
 
 
-def test_params_that_lead_to_the_default_are_no_finalist(study: optuna.Study, task: FakeTask) -> None:
-    add(study, task, 9.0, learning_rate=0.01, attrs={HYPERPARAMS: to_zoo(task.configuration)})
+@pytest.mark.parametrize("sampled", [{}, SPACE.to_hyperparams(DEFAULT_PARAMS)], ids=["as it is", "all named"])
+def test_params_that_lead_to_the_default_are_no_finalist(study: optuna.Study, task: FakeTask, sampled: dict) -> None:
+    add(study, task, 9.0, learning_rate=0.01, attrs={HYPERPARAMS: to_zoo(merge(task.configuration, sampled))})
     add(study, task, 8.0, learning_rate=0.03)
     candidates = choose_candidates(study, task, SPACE, 3)
     assert names(candidates) == ["default", "trial 1"]
