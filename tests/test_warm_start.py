@@ -17,7 +17,7 @@ from sb3_hpo.errors import UserError
 from sb3_hpo.search_space import SearchSpace
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.study import open_study
-from sb3_hpo.trial_attributes import CANDIDATE, HYPERPARAMS, ORIGIN, SEED
+from sb3_hpo.trial_attributes import CANDIDATE, HYPERPARAMS, N_EPISODES, ORIGIN, SEED
 from sb3_hpo.tuning import Tuning
 from sb3_hpo.validation_trainings import open_validation_study
 from sb3_hpo.warm_start import best_of
@@ -62,10 +62,14 @@ def validated(storage: BaseStorage, learning_rate: float, *scores: float) -> Non
     trained(storage, to_zoo(FakeTask().configuration), dict.fromkeys(range(len(scores)), 0.0))
 
 
-def trained(storage: BaseStorage, configuration: dict[str, Any], scores: dict[int, float]) -> None:
+def trained(
+    storage: BaseStorage, configuration: dict[str, Any], scores: dict[int, float], n_episodes: int = 20
+) -> None:
     """What a configuration had on some seeds."""
     for seed, score in scores.items():
-        trial = create_trial(value=score, user_attrs={CANDIDATE: fingerprint_of(configuration), SEED: seed})
+        trial = create_trial(
+            value=score, user_attrs={CANDIDATE: fingerprint_of(configuration), SEED: seed, N_EPISODES: n_episodes}
+        )
         open_validation_study(storage, "earlier").add_trial(trial)
 
 
@@ -90,6 +94,14 @@ def test_a_score_that_only_chose_a_finalist_is_none_that_held(storage: BaseStora
     validated(storage, 0.01, 5.0, 5.0)
     trained(storage, hyperparams(0.03), {77: 500.0})  # The default was not trained on that seed: it chose.
     assert learning_rates(storage) == [0.01, 0.02, 0.03]
+
+
+def test_a_seed_counts_once_by_the_most_episodes_that_judged_it(storage: BaseStorage) -> None:
+    earlier_study(storage, {0.01: 1.0, 0.02: 2.0})
+    validated(storage, 0.01, 5.0)
+    validated(storage, 0.02, 6.0)
+    trained(storage, hyperparams(0.01), {0: 500.0}, n_episodes=2)
+    assert learning_rates(storage) == [0.02, 0.01]
 
 
 def test_they_are_the_first_trials_after_the_default(storage: BaseStorage, tmp_path: Path) -> None:
