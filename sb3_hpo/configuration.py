@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +25,19 @@ TUPLE_ARGUMENTS = ("monitor_kwargs",)
 NOISE_ARGUMENTS = ("noise_type", "noise_std")
 """Arguments of which the zoo makes SB3's ``action_noise``."""
 
+_ARGUMENTS_OF_OTHERS = ("env_kwargs", "env_wrapper", "vec_env_wrapper", "monitor_kwargs", "callback")
+"""Arguments in which text is passed on as it stands: what it is, the user's own code knows."""
+
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+"""Numbers that YAML 1.1 takes for text unless they have both a dot and the sign of their exponent."""
+
 _PREFIXES = {"torch.nn": "nn.", "torch.optim": "th.optim."}
 
 
 def from_zoo(hyperparams: Mapping[str, Any]) -> dict[str, Any]:
     """The plain configuration for an entry of a zoo YAML file.
+
+    Numbers such as ``1e-4``, which YAML reads as text, are numbers again, but in arguments that others than SB3 get.
 
     :raises UserError: if an argument cannot be read without running it as code
     """
@@ -96,6 +105,8 @@ def _text_key(name: str, key: object) -> str:
 
 
 def _plain(name: str, value: object) -> object:
+    if isinstance(value, str) and name not in _ARGUMENTS_OF_OTHERS and _EXPONENT.fullmatch(value):
+        return float(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sb3_hpo.errors import UserError, unknown_name
+from sb3_hpo.parameter import step_value
 from sb3_hpo.transforms import OutsideSpaceError
 from sb3_hpo.wording import count, long_duration
 
@@ -197,10 +198,6 @@ def _all_values(d: BaseDistribution) -> Sequence[Plain]:
 
 
 def _steps(low: float, high: float, step: float) -> list[float]:
-    """The values from ``low`` to ``high``, both included, as Optuna's ``BruteForceSampler`` enumerates them.
-
-    Decimals, because a value of the grid is one of the sampler's only if it is equal to the last digit:
-    ``0.1 + 2 * 0.1`` is 0.30000000000000004.
-    """
-    first, last, distance = (Decimal(str(number)) for number in (low, high, step))
-    return [float(first + i * distance) for i in range(int((last - first) // distance) + 1)]
+    """The values from ``low`` to ``high``, both included, as Optuna's ``BruteForceSampler`` enumerates them."""
+    n_steps = int((Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step)))
+    return [float(step_value(low, step, i)) for i in range(n_steps + 1)]

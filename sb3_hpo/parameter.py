@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -129,9 +130,18 @@ class Parameter:
         spaced = np.geomspace if d.log else np.linspace
         points = spaced(d.low, d.high, n_points).tolist()
         if d.step is not None:
-            points = [d.low + d.step * round((point - d.low) / d.step) for point in points]
+            points = [float(step_value(d.low, d.step, round((point - d.low) / d.step))) for point in points]
         kind = int if isinstance(d, IntDistribution) else float
         return list(dict.fromkeys(kind(min(max(point, d.low), d.high)) for point in points))
+
+
+def step_value(low: float, step: float, index: int) -> Decimal:
+    """The value so many steps above the lowest, as Optuna's samplers enumerate them.
+
+    Decimals, because a value of a grid is one of the sampler's only if it is equal to the last digit:
+    ``0.1 + 2 * 0.1`` is 0.30000000000000004.
+    """
+    return Decimal(str(low)) + index * Decimal(str(step))
 
 
 def describe_range(distribution: BaseDistribution) -> str:

@@ -59,6 +59,24 @@ def test_optimizer_given_as_an_object_keeps_its_module() -> None:
     assert configuration["policy_kwargs"]["optimizer_class"] == "th.optim.Adam"
 
 
+def test_a_number_that_yaml_takes_for_text_is_a_number_where_sb3_gets_it() -> None:
+    entry = yaml.safe_load(
+        "{learning_rate: 1e-4, n_timesteps: 5e4, policy: 1e, gamma: '.99e+0', clip_range: lin_1e-4,"
+        " policy_kwargs: {optimizer_kwargs: {eps: 1e-5}},"
+        " env_kwargs: {name: 1e-4}, env_wrapper: [{wrapper: {scale: 1e-4}}]}"
+    )
+    assert from_zoo(entry) == {
+        "learning_rate": 0.0001,
+        "n_timesteps": 50000.0,
+        "policy": "1e",
+        "gamma": 0.99,
+        "clip_range": "lin_1e-4",
+        "policy_kwargs": {"optimizer_kwargs": {"eps": 0.00001}},
+        "env_kwargs": {"name": "1e-4"},
+        "env_wrapper": [{"wrapper": {"scale": "1e-4"}}],
+    }
+
+
 @pytest.mark.parametrize("value", [lambda x: x, object(), {"a": object()}, [object()]])
 def test_object_that_cannot_be_stored_is_refused_by_name(value: object) -> None:
     with pytest.raises(UserError, match="hyperparameter 'clip_range'"):

@@ -213,6 +213,7 @@ LAYERS = [
     "plugin.ars",
     "plugin.conf_files",
     "plugin.devices",
+    "plugin.zoo_arguments",
     "plugin.task",
     "plugin.workforces",
     "plugin.preparation",

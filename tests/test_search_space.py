@@ -179,6 +179,7 @@ def test_dqn_ranges_are_static() -> None:
         (FloatDistribution(1e-4, 1e-2, log=True), 3, pytest.approx([1e-4, 1e-3, 1e-2])),
         (FloatDistribution(0.25, 1.0, step=0.25), 4, [0.25, 0.5, 0.75, 1.0]),
         (FloatDistribution(0.25, 1.0, step=0.25), 9, [0.25, 0.5, 0.75, 1.0]),
+        (FloatDistribution(0.1, 0.5, step=0.1), 5, [0.1, 0.2, 0.3, 0.4, 0.5]),
         (IntDistribution(4, 9), 3, [4, 6, 9]),
         (IntDistribution(4, 6), 10, [4, 5, 6]),
         (IntDistribution(1, 100, log=True), 3, [1, 10, 100]),

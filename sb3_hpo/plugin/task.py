@@ -22,6 +22,7 @@ from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin import ars
 from sb3_hpo.plugin.devices import check_device, training_device
+from sb3_hpo.plugin.zoo_arguments import check_noise, check_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
-
-
-_NOISE_TYPES = ("normal", "ornstein-uhlenbeck")
 
 
 class ZooTask:
@@ -93,7 +91,8 @@ class ZooTask:
         :raises UserError: if one of them cannot be built
         """
         check_device(str(self._experiment.device))
-        _check_noise(self.configuration)
+        check_noise(self.configuration)
+        check_schedules(self.configuration)
         try:
             _ = self._environment
         except UserError:
@@ -127,17 +126,6 @@ class ZooTask:
             )
         finally:
             env.close()
-
-
-def _check_noise(configuration: Mapping[str, Any]) -> None:
-    """Check that the zoo can make an action noise of what a configuration says of it (rl_zoo3, ``exp_manager.py``)."""
-    kind, std = configuration.get("noise_type"), configuration.get("noise_std")
-    if kind is None:
-        return
-    if not (isinstance(kind, str) and any(known in kind for known in _NOISE_TYPES)):
-        raise UserError(f"noise_type is {kind!r}, it must be {' or '.join(_NOISE_TYPES)}, or left out for no noise")
-    if isinstance(std, bool) or not isinstance(std, (int, float)):
-        raise UserError(f"noise_std is {std!r}, it must be a number: noise_type is {kind!r}")
 
 
 @dataclasses.dataclass(frozen=True)

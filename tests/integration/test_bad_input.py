@@ -115,6 +115,7 @@ MISTAKES = [
     ),
     (["--algo", "sac", "--env", "Pendulum-v1", "-params", "noise_type:3", "noise_std:0.1"], ["3", "normal"]),
     (["--algo", "sac", "--env", "Pendulum-v1", "-params", "noise_type:'normal'"], ["noise_std is None", "a number"]),
+    (["-params", "learning_rate:'fast'"], ["learning_rate is 'fast'", "lin_0.001"]),
     (["--trained-agent", "nope.zip"], ["'nope.zip'", "leave it out"]),
     (["--trained-agent", "agent"], ["'agent'", ".zip"]),
     (["--search-space", "missing.yml"], ["'missing.yml'", "No such file"]),
