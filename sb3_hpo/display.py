@@ -80,6 +80,11 @@ class Display:
         best = "none" if self._best is None else f"{self._best:.1f}"
         self._advance(f"trials, {self._n_pruned} pruned, best {best}")
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether there is a progress bar, so that it is worth finding out how far the phase is."""
+        return self._progress is not None
+
     def progress(self, completed: float, status: str) -> None:
         """Show how many steps of the phase are done, and in words how it stands."""
         if self._progress is not None and self._task is not None:

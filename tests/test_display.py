@@ -140,3 +140,13 @@ def test_seeds_that_were_not_reached_are_counted() -> None:
     display, output = create_display()
     display.result(create_result(validated(9), default(8, trial=None, score=None), seeds=[4]))
     assert "3 of 4 validation seeds not reached in time." in output.getvalue()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_how_far_a_phase_is_need_not_be_found_out_where_no_bar_shows_it(is_terminal: bool) -> None:
+    display, _ = create_display(is_terminal=is_terminal)
+    assert not display.shows_progress
+    display.begin("search", 100, lambda: None)
+    assert display.shows_progress == is_terminal
+    display.end()
+    assert not display.shows_progress

@@ -172,6 +172,8 @@ class TaskComparison:
         )
 
     def _show_progress(self) -> None:
+        if not self._display.shows_progress:
+            return  # It reads every study, several times a second.
         shares = [self._budget.share(self._trials(search)) for search in self._studies]
         n_over = sum(share >= 1.0 for share in shares)
         self._display.progress(100 * sum(shares), f"% of a search, {n_over} of {len(shares)} searches over")
