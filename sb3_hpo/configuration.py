@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from sb3_hpo import zoo_text
 from sb3_hpo.errors import UserError
+from sb3_hpo.yaml_numbers import read_exponent
 
 NESTED_ARGUMENTS = (
     "policy_kwargs",
@@ -27,9 +27,6 @@ NOISE_ARGUMENTS = ("noise_type", "noise_std")
 
 _ARGUMENTS_OF_OTHERS = ("env_kwargs", "env_wrapper", "vec_env_wrapper", "monitor_kwargs", "callback")
 """Arguments in which text is passed on as it stands: what it is, the user's own code knows."""
-
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
-"""Numbers that YAML 1.1 takes for text unless they have both a dot and the sign of their exponent."""
 
 _PREFIXES = {"torch.nn": "nn.", "torch.optim": "th.optim."}
 
@@ -105,8 +102,8 @@ def _text_key(name: str, key: object) -> str:
 
 
 def _plain(name: str, value: object) -> object:
-    if isinstance(value, str) and name not in _ARGUMENTS_OF_OTHERS and _EXPONENT.fullmatch(value):
-        return float(value)
+    if isinstance(value, str) and name not in _ARGUMENTS_OF_OTHERS:
+        return read_exponent(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sb3_hpo.errors import UserError, one_line, unknown_name
-from sb3_hpo.parameter_notation import changed_parameter, read_number, to_entry
+from sb3_hpo.parameter_notation import changed_parameter, to_entry
 from sb3_hpo.transforms import LINEAR, LINEAR_PREFIX, Schedule
+from sb3_hpo.yaml_numbers import read_number
 
 if TYPE_CHECKING:
     from sb3_hpo.algorithms import Algorithm
