@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from rl_zoo3.exp_manager import ExperimentManager
 
+from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.errors import UserError
-from sb3_hpo.plugin.zoo_arguments import check_schedules
+from sb3_hpo.plugin.zoo_arguments import check_noise_types, check_schedules
+from sb3_hpo.space_files import edited_space
+
+if TYPE_CHECKING:
+    from sb3_hpo.search_space import SearchSpace
 
 SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf", "delta_std")
 
@@ -28,3 +35,33 @@ def test_anything_else_is_refused_by_name(name: str, value: object) -> None:
 
 def test_a_configuration_without_schedules_is_none_of_its_business() -> None:
     check_schedules({"gamma": "fast"})
+
+
+def td3_space(noise_type: object) -> SearchSpace:
+    return edited_space("td3", get_algorithm("td3"), {"parameters": {"noise_type": noise_type}}, "space.yml")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        {"value": None},
+        {"choices": [None, "normal", "ornstein-uhlenbeck"]},
+        {"choices": ["loud"], "transform": {"named": {"arguments": {"loud": "normal"}}}},
+    ],
+)
+def test_noise_that_the_zoo_knows_may_be_searched(entry: object) -> None:
+    check_noise_types(td3_space(entry))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "gauss",
+        {"choices": [None, "gauss"]},
+        {"choices": ["loud"], "transform": {"named": {"arguments": {"loud": "gauss"}}}},
+    ],
+)
+def test_noise_that_the_zoo_does_not_know_is_refused_before_anything_is_trained(entry: object) -> None:
+    with pytest.raises(UserError, match="noise_type is 'gauss', it must be normal or ornstein-uhlenbeck"):
+        check_noise_types(td3_space(entry))

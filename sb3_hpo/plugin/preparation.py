@@ -21,6 +21,7 @@ from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, 
 from sb3_hpo.plugin.conf_files import check_conf_file, read_conf_file
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.plugin.workforces import check_storage, prepare_crew
+from sb3_hpo.plugin.zoo_arguments import check_noise_types
 from sb3_hpo.pruners import check_pruner
 from sb3_hpo.samplers import check_sampler
 from sb3_hpo.settings import THRESHOLD, TuningSettings
@@ -68,7 +69,7 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     configuration = _base_configuration(experiment)
     space, origin = options.space()
     if space is not None:
-        edited_space(experiment.algo, algorithm, space, origin)
+        check_noise_types(edited_space(experiment.algo, algorithm, space, origin))
     task = ZooTask(experiment, configuration)
     task.check()
 

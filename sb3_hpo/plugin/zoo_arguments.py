@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import CategoricalDistribution
+
 from sb3_hpo.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sb3_hpo.search_space import SearchSpace
 
 _NOISE_TYPES = ("normal", "ornstein-uhlenbeck")
 
@@ -24,10 +28,28 @@ def check_noise(configuration: Mapping[str, Any]) -> None:
     kind, std = configuration.get("noise_type"), configuration.get("noise_std")
     if kind is None:
         return
-    if not (isinstance(kind, str) and any(known in kind for known in _NOISE_TYPES)):
-        raise UserError(f"noise_type is {kind!r}, it must be {' or '.join(_NOISE_TYPES)}, or left out for no noise")
+    _check_noise_type(kind)
     if isinstance(std, bool) or not isinstance(std, (int, float)):
         raise UserError(f"noise_std is {std!r}, it must be a number: noise_type is {kind!r}")
+
+
+def check_noise_types(space: SearchSpace) -> None:
+    """Check that the zoo knows every kind of action noise that a search space has.
+
+    :raises UserError: for the first that it does not know
+    """
+    for parameter in space:
+        d = parameter.distribution
+        if parameter.argument == "noise_type" and isinstance(d, CategoricalDistribution):
+            for choice in d.choices:
+                kind = parameter.transform.forward(choice, {})
+                if kind is not None:
+                    _check_noise_type(kind)
+
+
+def _check_noise_type(kind: object) -> None:
+    if not (isinstance(kind, str) and any(known in kind for known in _NOISE_TYPES)):
+        raise UserError(f"noise_type is {kind!r}, it must be {' or '.join(_NOISE_TYPES)}, or left out for no noise")
 
 
 def check_schedules(configuration: Mapping[str, Any]) -> None:

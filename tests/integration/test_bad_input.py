@@ -13,6 +13,7 @@ FILES = {
     "tag_space.yml": "parameters: !!python/object/apply:pathlib.Path ['hacked']\n",
     "near_space.yml": "parameters: {learning_rat: {low: 1}}",
     "range_space.yml": "parameters: {learning_rate: {low: 1, high: 0.1}}",
+    "noise_space.yml": "parameters: {noise_type: {choices: [gauss]}}",
     "argument_space.yml": "parameters: {tua: {type: float, low: 0.1, high: 1}}",
     "hpo_space.yml": (
         "hpo: {search_space: {parameters: {net_arch: huge}}}\nCartPole-v1: {policy: MlpPolicy, n_timesteps: 100}\n"
@@ -123,6 +124,7 @@ MISTAKES = [
     (["--search-space", "tag_space.yml"], ["'tag_space.yml' is no valid YAML"]),
     (["--search-space", "near_space.yml"], ["'learning_rat'", "did you mean 'learning_rate'"]),
     (["--search-space", "range_space.yml"], ["low 1.0 is above high 0.1"]),
+    (["--algo", "td3", "--env", "Pendulum-v1", "--search-space", "noise_space.yml"], ["'gauss'", "normal"]),
     (["--search-space", "argument_space.yml"], ["'tua'", "did you mean 'tau'"]),
     (["--search-space", "when_space.yml"], ["when is 'net_arch'", "a mapping"]),
     (["--search-space", "widened_space.yml"], ["widened is 3", "a mapping"]),
