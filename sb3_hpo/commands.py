@@ -58,13 +58,16 @@ class Command:
     settings: TuningSettings
 
     @classmethod
-    def begin(cls, study: optuna.Study, settings: TuningSettings) -> Command:
-        """Make it known in the study; workers that join from now on work for it."""
+    def begin(cls, study: optuna.Study, settings: TuningSettings, phase: Phase = Phase.SEARCH) -> Command:
+        """Make it known in the study; workers that join from now on work for it.
+
+        :param phase: how far it is; with :attr:`Phase.END` nobody joins, and the study only says how it is searched
+        """
         command = cls(uuid.uuid4().hex[:12], settings)
         stored = {k: v for k, v in dataclasses.asdict(settings).items() if k not in _OF_THE_MACHINE}
         ends_at = None if settings.timeout is None else time.time() + settings.timeout
         study.set_user_attr(_attribute(command.key), {"settings": stored, "ends_at": ends_at})
-        command.enter(study, Phase.SEARCH)
+        command.enter(study, phase)
         study.set_user_attr(NEWEST, command.key)
         return command
 

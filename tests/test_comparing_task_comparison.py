@@ -9,11 +9,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from sb3_hpo.commands import Command, Phase
 from sb3_hpo.comparing.plan import Plan, Search
 from sb3_hpo.comparing.task_comparison import TUNED_FROM, TaskComparison
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError
 from sb3_hpo.grid import grid_of
+from sb3_hpo.report.sampler_view import sampler_of
 from sb3_hpo.storage import open_storage
 from sb3_hpo.trial_attributes import was_interrupted
 from tests.tasks import SPACE, FakeTask
@@ -85,6 +87,15 @@ def test_every_search_spends_its_budget_on_configurations_of_its_own(done) -> No
         assert trace.seconds > 0.0
     seeds = {trial.user_attrs["runs"][0]["seed"] for search in PLAN.searches for trial in trials(storage, search)}
     assert len(seeds) == PLAN.n_repetitions
+
+
+def test_each_study_says_how_it_is_searched_and_asks_nobody_to_join(done) -> None:
+    storage, _ = done
+    for search in PLAN.searches:
+        study = optuna.load_study(study_name=f"compared-{search.name}", storage=storage)
+        sampler = sampler_of(study, at_trial=0)
+        assert (sampler.name, sampler.is_known) == (search.sampler, True)
+        assert Command.newest(study, "logs").phase(study.user_attrs) == Phase.END
 
 
 def test_what_was_best_for_a_time_is_trained_once_on_seeds_that_no_search_saw(done) -> None:

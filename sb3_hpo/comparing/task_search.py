@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from sb3_hpo.commands import Command, Phase
 from sb3_hpo.comparing.spending import SearchBudget, SpentClock, counts
 from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner
@@ -46,6 +47,7 @@ def run_search(
     :raises sb3_hpo.search.ConsecutiveFailuresError: if trials fail one after the other
     """
     set_up(study, description, space, settings)
+    command = Command.begin(study, settings, Phase.END)  # A report says how it was searched; nobody is to join.
     make = functools.partial(sampler_from, settings, space, description.seed)
     study.sampler = SeededByEachTrial(make, counts)
     reap(study)
@@ -58,4 +60,4 @@ def run_search(
         checkpoints=checkpoints_of(study, study_folder(settings.log_folder, task.algo, study.study_name)),
     )
     clock = SpentClock(study, budget, closes=isinstance(study.pruner, PausingPruner))
-    run_trials(study, objective, settings, stop, clock, on_trial)
+    run_trials(study, objective, settings, stop, clock, on_trial, command.key)
