@@ -53,7 +53,8 @@ def _budget(settings: object) -> str:
         f", {kind} {settings.get(kind)}" + (f" {given}" if (given := settings.get(f"{kind}_kwargs")) else "")
         for kind in ("sampler", "pruner")
     )
-    return f"{' or '.join(bounds) or 'no bound on trials or time'}{options}, {settings.get('n_validation_seeds')} validation seeds"
+    bound = " or ".join(bounds) or "no bound on trials or time"
+    return f"{bound}{options}, {settings.get('n_validation_seeds')} validation seeds"
 
 
 def _number(value: object) -> str:
