@@ -16,8 +16,14 @@ _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def read_exponent(text: str) -> float | str:
-    """The number that was meant where YAML has made text of it, otherwise the text: what was quoted stays text."""
-    return float(text) if _EXPONENT.fullmatch(text) else text
+    """The number that was meant where YAML has made text of it, otherwise the text: what was quoted stays text.
+
+    :return: an int where it is a whole number, as ``buffer_size: 1e5`` has to be
+    """
+    number = float(text) if _EXPONENT.fullmatch(text) else math.nan
+    if not math.isfinite(number):
+        return text
+    return int(number) if number.is_integer() else number
 
 
 def required_number(value: object, kind: str, key: str, where: str) -> float:

@@ -61,13 +61,18 @@ def test_optimizer_given_as_an_object_keeps_its_module() -> None:
 
 def test_a_number_that_yaml_takes_for_text_is_a_number_where_sb3_gets_it() -> None:
     entry = yaml.safe_load(
-        "{learning_rate: 1e-4, n_timesteps: 5e4, policy: 1e, gamma: '.99e+0', clip_range: lin_1e-4,"
+        "{learning_rate: 1e-4, n_timesteps: 5e4, buffer_size: 1e+5, batch_size: 1e999,"
+        " policy: 1e, gamma: '.99e+0', clip_range: lin_1e-4,"
         " policy_kwargs: {optimizer_kwargs: {eps: 1e-5}},"
         " env_kwargs: {name: 1e-4}, env_wrapper: [{wrapper: {scale: 1e-4}}]}"
     )
-    assert from_zoo(entry) == {
+    configuration = from_zoo(entry)
+    assert [type(configuration[name]) for name in ("learning_rate", "n_timesteps", "buffer_size")] == [float, int, int]
+    assert configuration == {
         "learning_rate": 0.0001,
-        "n_timesteps": 50000.0,
+        "n_timesteps": 50_000,
+        "buffer_size": 100_000,
+        "batch_size": "1e999",
         "policy": "1e",
         "gamma": 0.99,
         "clip_range": "lin_1e-4",
