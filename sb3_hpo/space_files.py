@@ -23,6 +23,7 @@ from sb3_hpo.errors import UserError, one_line, unknown_name
 from sb3_hpo.parameter_notation import changed_parameter, to_entry
 from sb3_hpo.transforms import LINEAR, LINEAR_PREFIX, Schedule
 from sb3_hpo.yaml_numbers import read_number
+from sb3_hpo.zoo_arguments import check_noise_types
 
 if TYPE_CHECKING:
     from sb3_hpo.algorithms import Algorithm
@@ -82,6 +83,7 @@ def edited_space(algo: str, algorithm: Algorithm, content: object, origin: str) 
     except UserError as error:
         raise UserError(f"{origin}: {error}") from None
     _check_schedules(space, origin)
+    check_noise_types(space)
     return space
 
 

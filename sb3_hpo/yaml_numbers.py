@@ -15,15 +15,12 @@ _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 """What YAML 1.1 takes for text unless it has both a dot and the sign of its exponent."""
 
 
-def read_exponent(text: str) -> float | str:
+def read_exponent(text: str) -> object:
     """The number that was meant where YAML has made text of it, otherwise the text: what was quoted stays text.
 
     :return: an int where it is a whole number, as ``buffer_size: 1e5`` has to be
     """
-    number = float(text) if _EXPONENT.fullmatch(text) else math.nan
-    if not math.isfinite(number):
-        return text
-    return int(number) if number.is_integer() else number
+    return read_number(text, whole=True) if _EXPONENT.fullmatch(text) else text
 
 
 def required_number(value: object, kind: str, key: str, where: str) -> float:

@@ -21,7 +21,6 @@ from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, 
 from sb3_hpo.plugin.conf_files import check_conf_file, read_conf_file
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.plugin.workforces import check_storage, prepare_crew
-from sb3_hpo.plugin.zoo_arguments import check_noise_types
 from sb3_hpo.pruners import check_pruner
 from sb3_hpo.samplers import check_sampler
 from sb3_hpo.settings import THRESHOLD, TuningSettings
@@ -59,17 +58,11 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     algorithm = get_algorithm(experiment.algo)
     options = _Options.read(experiment, hpo_params)
     settings = options.settings()
-    check_sampler(settings.sampler)
-    check_pruner(settings.pruner)
-    check_installed(settings)
-    load_callbacks(settings.callback)
-    check_writable(Path(settings.log_folder))
-    if settings.tensorboard_log:
-        check_writable(Path(settings.tensorboard_log), "--tensorboard-log")
+    _check_named(settings)
     configuration = _base_configuration(experiment)
     space, origin = options.space()
     if space is not None:
-        check_noise_types(edited_space(experiment.algo, algorithm, space, origin))
+        edited_space(experiment.algo, algorithm, space, origin)
     task = ZooTask(experiment, configuration)
     task.check()
 
@@ -144,6 +137,17 @@ class _Options:
 def _check_zoo_options(experiment: ExperimentManager) -> None:
     if experiment.continue_training:
         raise UserError(f"--trained-agent {experiment.trained_agent!r} cannot be tuned: leave it out when optimizing")
+
+
+def _check_named(settings: TuningSettings) -> None:
+    """Check that what the settings name is there: sampler, pruner, packages, callbacks and folders to write in."""
+    check_sampler(settings.sampler)
+    check_pruner(settings.pruner)
+    check_installed(settings)
+    load_callbacks(settings.callback)
+    check_writable(Path(settings.log_folder))
+    if settings.tensorboard_log:
+        check_writable(Path(settings.tensorboard_log), "--tensorboard-log")
 
 
 def _with_threshold(settings: TuningSettings, task: ZooTask) -> TuningSettings:

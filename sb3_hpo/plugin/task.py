@@ -22,7 +22,7 @@ from sb3_hpo.features import BOX_ACTIONS, configuration_features
 from sb3_hpo.model_kwargs import to_objects
 from sb3_hpo.plugin import ars
 from sb3_hpo.plugin.devices import check_device, training_device
-from sb3_hpo.plugin.zoo_arguments import check_noise, check_schedules
+from sb3_hpo.zoo_arguments import check_noise, check_schedules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
