@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import yaml
 from sb3_hpo.plugin.rebuild import rebuild_task
 from sb3_hpo.study_description import read_description
 from tests.integration.in_process import run_command
+from tests.integration.made_studies import STORAGE, copied_study, made_study
 
-STORAGE = "sqlite:///logs/sb3_hpo.db"
 ENV = ["--algo", "dqn", "--env", "FrozenLake-v1"]
 ENV_KWARGS = {"is_slippery": False, "map_name": "8x8"}
 GIVEN = ["--env-kwargs", "is_slippery:False", "map_name:'8x8'"]
@@ -27,18 +26,12 @@ VALIDATION = ["--n-validation-seeds", "2", "--n-validation-episodes", "1"]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A folder with a study that was given the arguments on the command line."""
-    folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert run_command(["tune", *ENV, *GIVEN, *SHORT, *BUDGET, "--study-name", "s"]) == 0
-    return folder
+    return made_study(tmp_path_factory, [*ENV, *GIVEN, *SHORT, *BUDGET])
 
 
 @pytest.fixture
 def study(made, tmp_path, monkeypatch) -> optuna.Study:
-    shutil.copytree(made / "logs", tmp_path / "logs")
-    monkeypatch.chdir(tmp_path)
-    return optuna.load_study(study_name="s", storage=STORAGE)
+    return copied_study(made, tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import optuna
@@ -13,27 +12,20 @@ import yaml
 from sb3_hpo.choice_size import ChoiceSize
 from tests.integration.commands import RL_ZOO3, run
 from tests.integration.in_process import run_command
+from tests.integration.made_studies import STORAGE, copied_study, made_study
 from tests.report_pages import read_page
-
-STORAGE = "sqlite:///logs/sb3_hpo.db"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A folder with a study of three complete trials, not validated."""
-    folder = tmp_path_factory.mktemp("study")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        options = ["-n", "300", "--n-trials", "3", "--n-validation-seeds", "0", "--pruner", "none", "--seed", "1"]
-        assert run_command(["tune", "--study-name", "s", *options]) == 0
-    return folder
+    options = ["-n", "300", "--n-trials", "3", "--n-validation-seeds", "0", "--pruner", "none", "--seed", "1"]
+    return made_study(tmp_path_factory, options)
 
 
 @pytest.fixture
 def study(made, tmp_path, monkeypatch) -> optuna.Study:
-    shutil.copytree(made / "logs", tmp_path / "logs")
-    monkeypatch.chdir(tmp_path)
-    return optuna.load_study(study_name="s", storage=STORAGE)
+    return copied_study(made, tmp_path, monkeypatch)
 
 
 def trainings() -> list[tuple[str, int]]:
