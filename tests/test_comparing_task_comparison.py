@@ -62,10 +62,11 @@ def run(
     plan: Plan = PLAN,
     task: FakeTask | None = None,
     stop: StopAfter | None = None,
+    display: Display | None = None,
     **options: object,
 ) -> ComparisonResult | None:
-    task = task or FakeTask()
-    comparison = TaskComparison(task, SPACE, plan, storage, "compared", Display(), log_folder=str(tmp_path), **options)
+    task, display = task or FakeTask(), display or Display()
+    comparison = TaskComparison(task, SPACE, plan, storage, "compared", display, log_folder=str(tmp_path), **options)
     return comparison.run(stop or StopAfter())
 
 
@@ -180,3 +181,31 @@ def test_incumbents_are_no_more_than_asked_for(kept, tmp_path: Path, capsys) -> 
     assert result is not None
     assert len(result.traces[0].incumbents) <= 2
     assert "fresh seed" in capsys.readouterr().out
+
+
+class WatchedDisplay(Display):
+    """Remembers how far it was told that the searches are."""
+
+    def __init__(self, *, shows_progress: bool) -> None:
+        super().__init__()
+        self._shows_progress = shows_progress
+        self.told: list[str] = []
+
+    @property
+    def shows_progress(self) -> bool:
+        return self._shows_progress
+
+    def progress(self, completed: float, status: str) -> None:
+        if "searches over" in status:
+            self.told.append(f"{completed:g} {status}")
+
+
+@pytest.mark.parametrize(
+    ("shows_progress", "told"),
+    [(True, ["0 % of a search, 0 of 1 searches over", "100 % of a search, 1 of 1 searches over"]), (False, [])],
+)
+def test_a_bar_follows_the_searches(shows_progress: bool, told: list[str], kept, tmp_path: Path) -> None:
+    display = WatchedDisplay(shows_progress=shows_progress)
+    plan = Plan(samplers=("random",), budget=1, n_repetitions=1, n_seeds=1, seed=1)
+    run(kept, tmp_path, plan, display=display)
+    assert display.told == told
