@@ -7,6 +7,9 @@ from typing import Any
 
 from sb3_hpo.settings import TuningSettings
 
+OPTUNAS_CANDIDATES = 24
+"""``n_ei_candidates`` that Optuna's TPE has where nobody asks for another number; the project does."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
@@ -49,7 +52,8 @@ def _halving(**settings: Any) -> Policy:
 
 def _stock(**settings: Any) -> Policy:
     """The zoo's rules (rl_zoo3, exp_manager.py): TPE, median pruner, a random seed, the best last mean return."""
-    fixed = TuningSettings(sampler="tpe", pruner="median", score="last", **settings)
+    sampler_kwargs = {"n_ei_candidates": OPTUNAS_CANDIDATES}
+    fixed = TuningSettings(sampler="tpe", sampler_kwargs=sampler_kwargs, pruner="median", score="last", **settings)
     return Policy(fixed, chooses="best", has_random_seeds=True)
 
 
@@ -83,7 +87,7 @@ POLICIES: dict[str, Policy] = {
     "promote-qmc": _promoting({"sampler": "qmc"}),
     "promote-none-random": _promoting({"sampler_kwargs": {"random_fraction": 0.0}}),
     "promote-half-random": _promoting({"sampler_kwargs": {"random_fraction": 0.5}}),
-    "promote-candidates-24": _promoting({"sampler_kwargs": {"n_ei_candidates": 24}}),
+    "promote-candidates-24": _promoting({"sampler_kwargs": {"n_ei_candidates": OPTUNAS_CANDIDATES}}),
     "promote-candidates-1": _promoting({"sampler_kwargs": {"n_ei_candidates": 1}}),
     "promote-without-checkpoints": _promoting(checkpoints_from=1.0),
     "promote-checkpoints-from-20": _promoting(checkpoints_from=0.2),

@@ -134,7 +134,13 @@ def test_stock_samples_by_optunas_tpe_alone(table) -> None:
     from table_tuning import TableTuning
 
     tuning = TableTuning(table, POLICIES["stock"], 60, np.random.default_rng(3))
-    assert type(tuning._study.sampler) is optuna.samplers.TPESampler
+    sampler = tuning._study.sampler
+    assert type(sampler) is optuna.samplers.TPESampler
+    # As the zoo makes it (rl_zoo3, exp_manager.py).
+    zoos = optuna.samplers.TPESampler(n_startup_trials=10, multivariate=True)
+    for name in ("_n_startup_trials", "_n_ei_candidates", "_gamma", "_constant_liar", "_group"):
+        assert getattr(sampler, name) == getattr(zoos, name), name
+    assert sampler._parzen_estimator_parameters == zoos._parzen_estimator_parameters
 
 
 def test_promoting_finds_the_best_for_less_than_it_takes_to_train_all(table) -> None:
