@@ -7,7 +7,8 @@ of the evaluations since it had come half as far; at the end are the scores of t
 end is worth. Printed are, with 95 % bootstrap intervals over the configurations,
 
 - Kendall's tau: of two configurations the better one leads with a probability of ``(1 + tau) / 2``, ties aside;
-- best of ten: what, of ten random configurations, the one that leads is worth on the other seeds;
+- best of ten: what, of ten random configurations, the one that leads is worth on the other seeds, and how much more
+  that is than by the score of the project;
 
 and what configurations are worth by the value of each parameter that is a choice.
 """
@@ -27,6 +28,7 @@ from scipy.stats import kendalltau
 
 from sb3_hpo.late_returns import LATE_SHARE
 from sb3_hpo.scores import SCORES, FloatArray
+from sb3_hpo.settings import TuningSettings
 from sb3_hpo.tables.curve_table import CurveTable
 from sb3_hpo.whole_files import write_whole
 
@@ -37,6 +39,8 @@ STAGES = (0.05, 0.1, 0.15, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of a training; those that fall on an evaluation of the table are looked at."""
 LATE = "mean of the last quarter"
 END = "agent at the end"
+OURS = f"score {TuningSettings().score}"
+"""What the project looks at where nothing else is asked for."""
 N_DRAWN = 10
 """Configurations of which the one that leads is taken."""
 N_DRAWS = 200
@@ -80,24 +84,27 @@ def best_of_drawn(shown: FloatArray, final: FloatArray, generator: np.random.Gen
     return float(np.mean(found))
 
 
-def predictions(table: CurveTable, n_samples: int, seed: int) -> Iterator[dict[str, Any]]:
+def predictions(table: CurveTable, n_samples: int, seed: int) -> list[dict[str, Any]]:
     """A row for everything that a training shows; all of them on the same samples of the configurations."""
     shown = {f"after {share:.0%}": (share, values) for share, values in early(table).items()}
     shown |= {name: (1.0, values) for name, values in at_the_end(table).items()}
-    n = len(table.curves)
+    generator, n = np.random.default_rng(seed), len(table.curves)
+    samples = [np.arange(n), *(generator.integers(n, size=n) for _ in range(n_samples))]
+    # The first one is all configurations, the others tell how far off that may be.
+    picks = {name: _best_of_samples(values, table.final, samples, seed) for name, (_, values) in shown.items()}
+    rows = []
     for name, (share, values) in shown.items():
-        generator = np.random.default_rng(seed)
-        samples = [generator.integers(n, size=n) for _ in range(n_samples)]
         taus = [rank_correlation(values[sample], table.final[sample]) for sample in samples]
-        picks = [best_of_drawn(values[sample], table.final[sample], np.random.default_rng(seed)) for sample in samples]
-        yield {
-            "shown": name,
-            "share": share,
-            "tau": rank_correlation(values, table.final),
-            "tau_ci95": _interval(taus),
-            "best_of_ten": best_of_drawn(values, table.final, np.random.default_rng(seed)),
-            "best_of_ten_ci95": _interval(picks),
-        }
+        gains = picks[name] - picks[OURS]
+        row = {"shown": name, "share": share}
+        for key, found in {"tau": taus, "best_of_ten": picks[name], "more_than_ours": gains}.items():
+            row |= {key: float(found[0]), f"{key}_ci95": _interval(found[1:])}
+        rows.append(row)
+    return rows
+
+
+def _best_of_samples(shown: FloatArray, final: FloatArray, samples: Sequence[np.ndarray], seed: int) -> FloatArray:
+    return np.asarray([best_of_drawn(shown[s], final[s], np.random.default_rng(seed)) for s in samples])
 
 
 def choices(table: CurveTable, n_samples: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -126,10 +133,11 @@ def _interval(values: Sequence[float]) -> list[float]:
 
 def as_markdown(rows: Sequence[Mapping[str, Any]], by_choice: Sequence[Mapping[str, Any]]) -> str:
     """Both tables."""
-    lines = ["| shown by one training | Kendall's tau | best of ten |", "|---|---|---|"]
+    lines = ["| shown by one training | Kendall's tau | best of ten | more than by ours |", "|---|---|---|---|"]
     lines += [
         f"| {row['shown']} | {row['tau']:.2f} {_text(row['tau_ci95'], 2)} "
-        f"| {row['best_of_ten']:.1f} {_text(row['best_of_ten_ci95'], 1)} |"
+        f"| {row['best_of_ten']:.1f} {_text(row['best_of_ten_ci95'], 1)} "
+        f"| {row['more_than_ours']:+.1f} {_text(row['more_than_ours_ci95'], 1)} |"
         for row in rows
     ]
     lines += ["", "| parameter | value | configurations | worth | in the best quarter |", "|---|---|---|---|---|"]
@@ -177,7 +185,7 @@ def main() -> None:
     table = CurveTable.read(args.table)
     if table.n_seeds < 2:
         parser.error(f"{args.table} has {table.n_seeds} seed: what a training says about others takes two or more")
-    rows = list(predictions(table, args.samples, args.seed))
+    rows = predictions(table, args.samples, args.seed)
     by_choice = list(choices(table, args.samples, args.seed))
     print(as_markdown(rows, by_choice))
     if args.json:

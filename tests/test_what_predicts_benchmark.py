@@ -47,6 +47,11 @@ def test_what_shows_the_truth_has_the_highest_correlation(what_predicts, table) 
     # The highest of ten numbers of 0 to 29, drawn without replacement, is 27.2 on average, and the lowest 1.8.
     assert rows["agent at the end"]["best_of_ten"] == pytest.approx(10 * 31 / 11 - 1, abs=0.6)
     assert rows["score last"]["best_of_ten"] == pytest.approx(31 / 11 - 1, abs=0.6)
+    assert rows["score mean-last"]["more_than_ours"] == 0.0
+    gain = rows["agent at the end"]["best_of_ten"] - rows["score mean-last"]["best_of_ten"]
+    assert rows["agent at the end"]["more_than_ours"] == pytest.approx(gain)
+    low, high = rows["score last"]["more_than_ours_ci95"]
+    assert low < high < 0.0
 
 
 def test_a_seed_is_compared_with_the_others_alone(what_predicts) -> None:
