@@ -41,6 +41,8 @@ LATE = "mean of the last quarter"
 END = "agent at the end"
 OURS = f"score {TuningSettings().score}"
 """What the project looks at where nothing else is asked for."""
+TIES = "of equal ones auc"
+"""As finalists are chosen (:mod:`sb3_hpo.finalists`)."""
 N_DRAWN = 10
 """Configurations of which the one that leads is taken."""
 N_DRAWS = 200
@@ -57,7 +59,16 @@ def at_the_end(table: CurveTable) -> dict[str, FloatArray]:
     """Name -> what each training shows once it is over, shape ``(n_configurations, n_seeds)``."""
     n_late = max(1, round(LATE_SHARE * table.n_evaluations))
     scores = {f"score {name}": np.asarray([score(seeds) for seeds in table.curves]) for name, score in SCORES.items()}
-    return {**scores, LATE: table.curves[:, :, -n_late:].mean(axis=2), END: table.final}
+    late = table.curves[:, :, -n_late:].mean(axis=2)
+    shown = {**scores, LATE: late, END: table.final}
+    return shown | {f"{name}, {TIES}": in_order(shown[name], scores["score auc"]) for name in (OURS, LATE)}
+
+
+def in_order(first: FloatArray, in_a_tie: FloatArray) -> FloatArray:
+    """Places of configurations by one number, of equal ones by another; seed by seed."""
+    pairs = np.stack([first, in_a_tie], axis=2)
+    places = [np.unique(pairs[:, seed], axis=0, return_inverse=True)[1] for seed in range(pairs.shape[1])]
+    return np.stack(places, axis=1).astype(np.float64)
 
 
 def others(final: FloatArray) -> FloatArray:

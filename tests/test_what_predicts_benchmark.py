@@ -58,6 +58,11 @@ def test_a_seed_is_compared_with_the_others_alone(what_predicts) -> None:
     assert what_predicts.others(np.array([[1.0, 2.0, 6.0]])) == pytest.approx(np.array([[4.0, 3.5, 1.5]]))
 
 
+def test_of_equal_ones_the_other_number_decides(what_predicts) -> None:
+    places = what_predicts.in_order(np.array([[5.0], [5.0], [1.0]]), np.array([[2.0], [1.0], [9.0]]))
+    assert places.tolist() == [[2.0], [1.0], [0.0]]
+
+
 def test_only_shares_that_fall_on_an_evaluation_are_looked_at(what_predicts, table) -> None:
     ten = CurveTable(table.columns, table.curves[:, :, ::2], table.final)
     assert list(what_predicts.early(ten)) == [0.1, 0.2, 0.4, 0.6, 0.8, 1.0]
