@@ -1,11 +1,12 @@
 """Make a table of learning curves from real trainings: random configurations, each on several seeds.
 
-``python benchmarks/make_table.py --algo dqn --env CartPole-v1 -n 50000 --n-configurations 100 --n-seeds 5 --seed 0
---study table.db --output benchmarks/tables/dqn_cartpole.npz`` trains them with ``sb3-hpo tune --sampler random --pruner
-none``, in as many processes as there are cores, and writes what is complete. It takes hours. Ctrl-C ends it, and what
-is complete is written; the same command goes on. ``--n-configurations 0`` trains nothing and only writes.
+``python benchmarks/make_table.py --algo dqn --env CartPole-v1 -n 50000 --n-configurations 100 --n-seeds 4 --seed 0
+--study table.db --output table.npz`` trains them with ``sb3-hpo tune --sampler random --pruner none``, in as many
+processes as there are cores, and writes what is complete. It takes hours. Ctrl-C ends it, and what is complete is
+written; the same command goes on. ``--n-configurations 0`` trains nothing and only writes.
 
-The first configurations are the one tuned from and SB3's defaults. What is in a table says
+The first configurations are the one tuned from, SB3's defaults, and the one tuned from with a learning rate that falls,
+where the space has that. What is in a table says
 :mod:`sb3_hpo.tables.curve_table`; beside that, ``final_reward`` ``(n_configurations, n_seeds)`` is the mean return of
 20 episodes of the agent that came out, as validation judges it.
 """

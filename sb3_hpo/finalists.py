@@ -39,7 +39,9 @@ def choose_finalists(
     for no reason, to better ones than the process alone.
 
     Where returns have a ceiling many scores are equal. Of equal scores the one comes first whose reports had the higher
-    mean: it was there sooner, and did not fall back.
+    mean: it was there sooner, and did not fall back. Of ten of 30 random configurations of DQN on CartPole the one that
+    is first has 449 on other seeds, by the scores alone 430 (difference 18.5, 95 % interval -4.0 to 46.1,
+    ``benchmarks/what_predicts.py``).
 
     :param trials: trials of one study; those that are not complete are passed over
     :param n_finalists: how many to choose; fewer where there are not as many

@@ -46,7 +46,8 @@ def mean_last(curves: FloatArray) -> FloatArray:
     """The mean of the last ``max(3, ceil(n_evaluations / 10))`` evaluations (or of all, where there are fewer).
 
     One evaluation is a few noisy episodes of a policy that may be about to collapse; its neighbours say how much
-    of it was luck.
+    of it was luck. Of ten of 30 random configurations of DQN on CartPole the one with the highest such mean has 430 on
+    other seeds, by the last evaluation alone 416, by the best one 373 (``benchmarks/what_predicts.py``).
 
     :param curves: mean evaluation returns, shape ``(n_seeds, n_evaluations)``
     :return: shape ``(n_seeds,)``
