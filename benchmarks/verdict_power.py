@@ -9,6 +9,7 @@ stands beside it.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import platform
 import sys
@@ -51,6 +52,8 @@ EQUAL: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
     "70 % succeed": succeeding(0.7),
     "50 % succeed": succeeding(0.5),
 }
+SEEDS_MATTER = (1.0, 3.0)
+"""Standard deviations of what a seed adds to the scores of both configurations; that of a training is one."""
 DIFFERENT = (
     (0.95, 0.5),
     (0.95, 0.6),
@@ -65,32 +68,67 @@ DIFFERENT = (
 """Shares of the trainings that succeed, of a configuration and of the one that it is compared with."""
 
 
-def better(seed: int, n_repetitions: int, pair: tuple[str, str] | tuple[float, float], n: int) -> dict[str, float]:
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """Two configurations.
+
+    :param first: a kind of scores, or the share of trainings that succeed
+    :param second: the same of the one that it is compared with
+    :param gain: what is added to the scores of the first
+    :param of_seeds: standard deviation of what a seed adds to the scores of both
+    """
+
+    first: str | float
+    second: str | float
+    gain: float = 0.0
+    of_seeds: float = 0.0
+
+    def draw(self, generator: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
+        """Scores of both on ``n`` seeds."""
+        first, second = (
+            succeeding(kind) if isinstance(kind, float) else EQUAL[kind] for kind in (self.first, self.second)
+        )
+        seeds = generator.normal(scale=self.of_seeds, size=n) if self.of_seeds else np.zeros(n)
+        return first(generator, n) + seeds + self.gain, second(generator, n) + seeds
+
+
+def scenes() -> dict[str, Scene]:
+    """All pairs of configurations, by name."""
+    equal = {name: Scene(name, name) for name in EQUAL}
+    different = {_name(*shares): Scene(*shares) for shares in DIFFERENT}
+    with_seeds = {
+        f"normal, seeds {of_seeds:g}, {gain:g} better": Scene("normal", "normal", gain, of_seeds)
+        for of_seeds in SEEDS_MATTER
+        for gain in (0.0, 1.0)
+    }
+    return equal | different | with_seeds
+
+
+def better(seed: int, n_repetitions: int, scene: Scene, n: int) -> dict[str, float]:
     """Share of comparisons with ``n`` seeds each that end in "better", by the verdict and by interquartile means.
 
     And of those after which the configuration is taken, being better or probably so.
     """
-    generator = np.random.default_rng([seed, n, *(round(1_000 * share) for share in pair if isinstance(share, float))])
-    first, second = (succeeding(name) if isinstance(name, float) else EQUAL[name] for name in pair)
+    shares = [share for share in (scene.first, scene.second) if isinstance(share, float)]
+    generator = np.random.default_rng([seed, n, *(round(1_000 * share) for share in shares)])
     by_verdict = by_iqm = taken = 0
     for _ in range(n_repetitions):
-        comparison = compare(first(generator, n), second(generator, n), generator)
+        comparison = compare(*scene.draw(generator, n), generator)
         by_verdict += comparison.verdict == "better"
         taken += comparison.is_taken
         by_iqm += n >= MIN_SEEDS_FOR_A_VERDICT and comparison.ci95 is not None and comparison.ci95[0] > 0.0
-    shares = {"verdict": by_verdict, "iqm": by_iqm, "taken": taken}
-    return {name: n_times / n_repetitions for name, n_times in shares.items()}
+    found = {"verdict": by_verdict, "iqm": by_iqm, "taken": taken}
+    return {name: n_times / n_repetitions for name, n_times in found.items()}
 
 
 def run(
     seed: int, n_repetitions: int, n_workers: int, n_seeds: Sequence[int] = N_SEEDS
 ) -> dict[str, dict[str, dict[str, float]]]:
     """All numbers: for each pair of configurations and number of seeds."""
-    pairs = {name: (name, name) for name in EQUAL} | {_name(*shares): shares for shares in DIFFERENT}
     with ProcessPoolExecutor(n_workers) as pool:
         found = {
-            name: {n: pool.submit(better, seed, n_repetitions, pair, n) for n in n_seeds}
-            for name, pair in pairs.items()
+            name: {n: pool.submit(better, seed, n_repetitions, scene, n) for n in n_seeds}
+            for name, scene in scenes().items()
         }
         return {name: {str(n): of.result() for n, of in by_n.items()} for name, by_n in found.items()}
 

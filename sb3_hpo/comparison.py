@@ -9,6 +9,7 @@ import numpy as np
 
 from sb3_hpo.intervals import confidence_of_higher_mean, difference_interval, mean_difference_interval
 from sb3_hpo.scores import iqm, mean
+from sb3_hpo.two_samples import TwoSamples
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,15 +44,16 @@ class Comparison:
     """How a configuration compares with another one.
 
     :param difference: its interquartile mean less the other's
-    :param ci95: 95 % stratified bootstrap interval of the difference; None with fewer than two seeds
+    :param ci95: 95 % bootstrap interval of the difference; None with fewer than two seeds
     :param probability_of_improvement: that a run of it scores higher than a run of the other
     :param verdict: ``better`` or ``worse`` where one of the two intervals lies wholly on one side of zero, and neither
         difference points to the other side
     :param mean_difference: its mean less the other's: here the runs that failed count
-    :param mean_ci95: 95 % stratified bootstrap interval of that difference; None with fewer than two seeds
+    :param mean_ci95: 95 % bootstrap interval of that difference; None with fewer than two seeds
     :param confidence: that its mean is higher; None with fewer than two seeds
     :param late_confidence: that its mean is higher over the last quarter of the trainings; None with fewer than two
         seeds, or where that is not known
+    :param is_paired: whether both score high on the same seeds, so that the intervals are those of pairs
     """
 
     difference: float
@@ -62,6 +64,7 @@ class Comparison:
     mean_ci95: tuple[float, float] | None = None
     confidence: float | None = None
     late_confidence: float | None = None
+    is_paired: bool = False
 
     @property
     def is_taken(self) -> bool:
@@ -110,7 +113,8 @@ def compare(
     fewer than :data:`MIN_SEEDS_FOR_MEANS` no means.
 
     :param scores: one score per seed, shape ``(n_seeds,)``
-    :param others: one score per seed of the other configuration, shape ``(n_other_seeds,)``
+    :param others: one score per seed of the other configuration, shape ``(n_other_seeds,)``; where there are as many,
+        in the same order of the seeds
     :param generator: where the draws of the bootstrap come from
     :param late: mean returns over the last quarter of the trainings of both, of the shapes of the scores; they have no
         say in the verdict. None where they are not known
@@ -137,6 +141,7 @@ def compare(
         mean_ci95=mean_interval if n_seeds > 1 else None,
         confidence=confidence,
         late_confidence=late_confidence,
+        is_paired=TwoSamples.of(scores, others).is_paired,
     )
 
 

@@ -62,9 +62,10 @@ class TuningResult:
             return _without_comparison(self.validation)
         name, seeds = finalist.candidate.name, count(len(self.validation.seeds), "fresh seed")
         difference = _in_words(comparison.difference, comparison.ci95)
+        by_seed = ", seed by seed," if comparison.is_paired else ""
         numbers = (
             f"on {seeds} {name} has an IQM of {_in_words(finalist.iqm, finalist.ci95)}, the default one of "
-            f"{_in_words(default.iqm, default.ci95)}; the difference is {difference}, and a training "
+            f"{_in_words(default.iqm, default.ci95)}; the difference{by_seed} is {difference}, and a training "
             f"of {name} scores higher than one of the default with a probability of "
             f"{comparison.probability_of_improvement:.2f}."
         )
@@ -127,6 +128,7 @@ class TuningResult:
             "probability_of_improvement": self.validation.probability_of_improvement,
             "confidence": None if comparison is None else comparison.confidence,
             "late_confidence": None if comparison is None else comparison.late_confidence,
+            "is_paired": None if comparison is None else comparison.is_paired,
             "is_taken": comparison is not None and comparison.is_taken,
         }
 

@@ -33,6 +33,7 @@ LAYERS = [
     "journal_trials",
     "journal_damage",
     "scores",
+    "two_samples",
     "intervals",
     "comparison",
     "elimination",
@@ -293,7 +294,7 @@ def test_only_the_plugin_and_the_command_import_the_zoo(module: str) -> None:
         assert "rl_zoo3" not in packages(MODULES[module])
 
 
-@pytest.mark.parametrize("module", ["settings", "scores", "intervals", "comparison", "gaussian_process"])
+@pytest.mark.parametrize("module", ["settings", "scores", "two_samples", "intervals", "comparison", "gaussian_process"])
 def test_settings_and_scores_know_neither_optuna_nor_sb3(module: str) -> None:
     assert not packages(MODULES[module]) & set(HEAVY)
 

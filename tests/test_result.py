@@ -78,6 +78,11 @@ STEADIER = create_result(
     dataclasses.replace(default(500), late_means=[420.0, 380.0, 500.0, 450.0]),
     comparison=Comparison(0.0, (0.0, 0.0), 0.5, "not distinguishable", 0.0, (0.0, 0.0), 0.5, late_confidence=0.971),
 )
+SEED_BY_SEED = create_result(
+    validated(100),
+    default(50),
+    comparison=Comparison(50.0, (48.0, 52.0), 1.0, "better", confidence=0.99, is_paired=True),
+)
 WORSE = create_result(default(50), validated(20), comparison=Comparison(-30.0, (-32.0, -28.0), 0.0, "worse"))
 ONE_SEED = create_result(
     on_one_seed(50, is_default=True),
@@ -119,6 +124,12 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
             "Better: on 4 fresh seeds trial 3 has an IQM of 100.0 (95 % interval 99.0 to 101.0), the default one of "
             "50.0 (95 % interval 49.0 to 51.0); the difference is 50.0 (95 % interval 48.0 to 52.0), and a training "
             "of trial 3 scores higher than one of the default with a probability of 1.00.",
+        ),
+        (
+            SEED_BY_SEED,
+            "Better: on 4 fresh seeds trial 3 has an IQM of 100.0 (95 % interval 99.0 to 101.0), the default one of "
+            "50.0 (95 % interval 49.0 to 51.0); the difference, seed by seed, is 50.0 (95 % interval 48.0 to 52.0), "
+            "and a training of trial 3 scores higher than one of the default with a probability of 1.00.",
         ),
         (
             BY_THE_MEANS,
@@ -196,6 +207,7 @@ FINALISTS_FAILED = create_result(default(50), failed(validated(None)))
     ],
     ids=[
         "better",
+        "seed by seed",
         "by the means",
         "not clear",
         "probably",
@@ -270,6 +282,7 @@ def test_json_has_the_documented_content() -> None:
         "probability_of_improvement": 1.0,
         "confidence": 0.99,
         "late_confidence": None,
+        "is_paired": False,
         "is_taken": True,
     }
     assert json.loads(json.dumps(content)) == content
