@@ -122,9 +122,10 @@ def _difference(
     estimate = float(statistic(samples.first)) - float(statistic(samples.second))
     low, high = _percentiles(first - second, estimate, tail)
     if samples.is_symmetric:
-        # Neither comes first, so that neither end may be nearer.
-        low, high = -max(-low, high), max(-low, high)
-    return (-high, -low) if samples.is_turned else (low, high)
+        # Neither comes first, so that neither end may be nearer. Zero has no sign.
+        high = max(0.0 - low, high)
+        low = 0.0 - high
+    return (0.0 - high, 0.0 - low) if samples.is_turned else (low, high)
 
 
 def _stretch(n_fewest: int) -> float:

@@ -88,6 +88,11 @@ def test_the_same_scores_on_other_seeds_favour_neither() -> None:
     assert confidence_of_higher_mean(scores, others, generator()) == 0.5
 
 
+def test_no_difference_has_no_sign() -> None:
+    for scores in ([500.0] * 10, PENDULUM):
+        assert [str(end) for end in difference_interval(scores, scores, generator())] == ["0.0", "0.0"]
+
+
 @pytest.mark.parametrize("n", [5, 6, 8, 10, 20])
 def test_it_is_spearmans_test(n: int) -> None:
     draws = generator(n)
