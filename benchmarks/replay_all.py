@@ -44,14 +44,17 @@ def _cell(result: Mapping[str, Any]) -> str:
     return f"{result['regret']['mean']:.4f} [{low:.4f}, {high:.4f}] ({result['repetitions']:,})"
 
 
-def draw(results: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Mean regret against budget, a panel for each table."""
+def draw(results: Sequence[Mapping[str, Any]], path: Path, policies: Sequence[str] = ()) -> None:
+    """Mean regret against budget, a panel for each table.
+
+    :param policies: those to draw; none for all that have several budgets on a table
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    policies = _drawn(results)
+    policies = policies or _drawn(results)
     tables = list(dict.fromkeys(result["table"] for result in results if result["policy"] in policies))
     n_columns = min(4, len(tables))
     n_rows = -(-len(tables) // n_columns)
@@ -123,6 +126,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--png", type=Path, metavar="FILE")
+    parser.add_argument("--draw", nargs="+", default=(), choices=POLICIES, metavar="POLICY", help="in the picture")
     args = parser.parse_args()
     stored = (
         json.loads(args.json.read_text(encoding="utf-8")) if args.json.exists() else {"results": [], "commands": []}
@@ -142,7 +146,7 @@ def main() -> None:
         print(path.stem, as_text(result), flush=True)
     print(as_markdown(results))
     if args.png:
-        draw(results, args.png)
+        draw(results, args.png, args.draw)
 
 
 if __name__ == "__main__":

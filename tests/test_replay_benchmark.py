@@ -256,3 +256,27 @@ def test_all_policies_on_all_tables_in_one_file(path: Path, tmp_path: Path, monk
     assert "| small | 40 |" in capsys.readouterr().out
     replay_all.main()
     assert json.loads(target.read_text())["results"] == stored["results"]
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [((), ["default", "stock"]), (("random",), ["random"])])
+def test_picture_has_the_policies_that_were_asked_for(tmp_path: Path, monkeypatch, asked, drawn) -> None:
+    import replay_all
+
+    regret = {"mean": 0.2, "ci95": [0.1, 0.3]}
+    budgets = {"stock": (40, 60), "default": (40, 60), "random": (40,)}
+    results = [
+        {"table": "small.npz", "policy": policy, "budget": budget, "repetitions": 2, "regret": regret}
+        for policy, of_policy in budgets.items()
+        for budget in of_policy
+    ]
+    labels = []
+    draw_policy = replay_all._draw_policy
+
+    def record(axis, points, label, colour) -> None:
+        labels.append((label, len(points)))
+        draw_policy(axis, points, label, colour)
+
+    monkeypatch.setattr(replay_all, "_draw_policy", record)
+    replay_all.draw(results, tmp_path / "all.png", asked)
+    assert labels == [(policy, len(budgets[policy])) for policy in drawn]
+    assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
