@@ -105,9 +105,7 @@ def do_seeds_matter(scores: FloatArray, others: FloatArray) -> bool:
     if n != others.size or n < MIN_SEEDS_TO_PAIR or not np.ptp(scores) or not np.ptp(others):
         return False
     correlation = float(np.corrcoef(_ranks(scores), _ranks(others))[0, 1])
-    unexplained = 1.0 - correlation**2
-    if correlation <= 0.0 or unexplained <= 0.0:
-        return correlation > 0.0
+    unexplained = max(1.0 - correlation**2, np.finfo(np.float64).eps)
     return float(stdtr(n - 2, -correlation * math.sqrt((n - 2) / unexplained))) <= PAIRING_LEVEL
 
 
