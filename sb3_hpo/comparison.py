@@ -34,7 +34,7 @@ PROBABLY = 0.8
 """Confidence from which a configuration that is not proven better is taken all the same.
 
 Ten seeds prove little: of a configuration that succeeds on 97 % of seeds they say "better" than one that does on 70 %
-in 29 % of cases. Taken with this confidence it is in 83 %; one that succeeds on 60 % only, in 9 %, on 50 %, in 5 %
+in 26 % of cases. Taken with this confidence it is in 86 %; one that succeeds on 60 % only, in 9 %, on 50 %, in 4 %
 (``benchmarks/verdict_power.py``). Of two that are equal it does not matter which is taken.
 """
 
@@ -107,8 +107,8 @@ def compare(
 
     The interquartile mean is what most trainings come to. Where one training in four fails it does not show that, and
     where most end at a ceiling it sees no difference at all; whoever trains once would. So the means are compared, too:
-    a configuration that succeeds on 95 % of seeds is told from one that does on 60 % in 48 % of comparisons with ten
-    seeds each, by interquartile means alone in 15 %. Where the two are equal, the verdict is ``better`` in up to 5 %
+    a configuration that succeeds on 95 % of seeds is told from one that does on 60 % in 47 % of comparisons with ten
+    seeds each, by interquartile means alone in 14 %. Where the two are equal, the verdict is ``better`` in up to 5 %
     of cases (``benchmarks/verdict_power.py``). Fewer than :data:`MIN_SEEDS_FOR_A_VERDICT` seeds tell nothing, and
     fewer than :data:`MIN_SEEDS_FOR_MEANS` no means.
 
