@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 OUTSIDE = (
     "CHANGELOG.md",
     "benchmarks/README.md",
-    *(f"benchmarks/results/{n}.png" for n in ("replay", "scale", "versus_zoo", "winner_gap")),
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("benchmarks/results/*.png")),
 )
 """What is shown, relative to the root of the repository and to that of the site alike."""
 
