@@ -16,9 +16,11 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 
+from sb3_hpo import two_samples
 from sb3_hpo._version import __version__
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT, compare
 
@@ -104,11 +106,16 @@ def scenes() -> dict[str, Scene]:
     return equal | different | with_seeds
 
 
-def better(seed: int, n_repetitions: int, scene: Scene, n: int) -> dict[str, float]:
+def better(seed: int, n_repetitions: int, scene: Scene, n: int, *, apart: bool = False) -> dict[str, float]:
     """Share of comparisons with ``n`` seeds each that end in "better", by the verdict and by interquartile means.
 
     And of those after which the configuration is taken, being better or probably so.
+
+    :param apart: whether seeds are never drawn in pairs
     """
+    if apart:
+        with mock.patch.object(two_samples, "MIN_SEEDS_TO_PAIR", n + 1):
+            return better(seed, n_repetitions, scene, n)
     shares = [share for share in (scene.first, scene.second) if isinstance(share, float)]
     generator = np.random.default_rng([seed, n, *(round(1_000 * share) for share in shares)])
     by_verdict = by_iqm = taken = 0
@@ -122,12 +129,12 @@ def better(seed: int, n_repetitions: int, scene: Scene, n: int) -> dict[str, flo
 
 
 def run(
-    seed: int, n_repetitions: int, n_workers: int, n_seeds: Sequence[int] = N_SEEDS
+    seed: int, n_repetitions: int, n_workers: int, n_seeds: Sequence[int] = N_SEEDS, *, apart: bool = False
 ) -> dict[str, dict[str, dict[str, float]]]:
     """All numbers: for each pair of configurations and number of seeds."""
     with ProcessPoolExecutor(n_workers) as pool:
         found = {
-            name: {n: pool.submit(better, seed, n_repetitions, scene, n) for n in n_seeds}
+            name: {n: pool.submit(better, seed, n_repetitions, scene, n, apart=apart) for n in n_seeds}
             for name, scene in scenes().items()
         }
         return {name: {str(n): of.result() for n, of in by_n.items()} for name, by_n in found.items()}
@@ -159,8 +166,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--n-seeds", type=int, nargs="+", default=N_SEEDS, help="that both are trained on")
+    parser.add_argument("--apart", action="store_true", help="never draw seeds in pairs, to see what that changes")
     args = parser.parse_args()
-    results = run(args.seed, args.repetitions, args.workers, args.n_seeds)
+    results = run(args.seed, args.repetitions, args.workers, args.n_seeds, apart=args.apart)
     print(as_markdown(results))
     if args.json:
         versions = {"sb3-hpo": __version__, "python": platform.python_version(), "numpy": np.__version__}

@@ -193,7 +193,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--png", type=Path, metavar="FILE")
     args = parser.parse_args()
-    table = CurveTable.read(args.table)
+    try:
+        table = CurveTable.read(args.table)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     if table.n_seeds < 2:
         parser.error(f"{args.table} has {table.n_seeds} seed: what a training says about others takes two or more")
     rows = predictions(table, args.samples, args.seed)

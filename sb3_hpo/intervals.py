@@ -53,7 +53,7 @@ def difference_interval(
     The two configurations are the strata: each is drawn from for itself. Where a seed that is hard for one is hard for
     the other, too, seeds are drawn in pairs (:mod:`sb3_hpo.two_samples`): where seeds differ three times as much as
     trainings on the same seed do, ten of them tell a difference of one standard deviation of these in 53 % of cases
-    instead of 1 % (``benchmarks/verdict_power.py``).
+    instead of 0.5 % (``benchmarks/verdict_power.py``, with ``--apart``).
 
     :param scores: one score per seed, shape ``(n_seeds,)``
     :param others: one score per seed of the other configuration, shape ``(n_other_seeds,)``; where there are as many,

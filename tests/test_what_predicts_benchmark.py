@@ -96,3 +96,14 @@ def test_one_seed_says_nothing_about_others(what_predicts, table, tmp_path, monk
     with pytest.raises(SystemExit, match="2"):
         what_predicts.main()
     assert "has 1 seed: what a training says about others takes two or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "No such file"), ("no table", "is never unpickled")])
+def test_what_is_no_table_is_said_in_a_line(what_predicts, tmp_path, monkeypatch, capsys, content, message) -> None:
+    path = tmp_path / "table.npz"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["what_predicts.py", str(path)])
+    with pytest.raises(SystemExit, match="2"):
+        what_predicts.main()
+    assert message in capsys.readouterr().err
