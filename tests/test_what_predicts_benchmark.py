@@ -77,6 +77,12 @@ def test_choices_are_counted_and_averaged(what_predicts, table) -> None:
     assert constant["in_the_best_quarter"] + linear["in_the_best_quarter"] == 8
 
 
+def test_all_that_are_at_a_ceiling_are_among_the_best(what_predicts, table) -> None:
+    capped = CurveTable(table.columns, table.curves, np.minimum(table.final, 15.0))
+    constant, linear = what_predicts.choices(capped, 20, seed=0)
+    assert (constant["in_the_best_quarter"], linear["in_the_best_quarter"]) == (7, 8)
+
+
 def test_the_command_writes_a_table_a_file_and_a_picture(what_predicts, table, tmp_path, monkeypatch, capsys) -> None:
     path = tmp_path / "table.npz"
     np.savez(path, mean_reward=table.curves, final_reward=table.final, seeds=np.arange(3), **table.columns)
