@@ -2,10 +2,11 @@
 
 ``python benchmarks/choosing.py --repetitions 500 --seed 0 --json benchmarks/results/choosing.json`` simulates searches
 of 20 complete trials, of which eight become finalists for their one score, and chooses one of them with 6, 12 or 15
-trainings: by :class:`sb3_hpo.selection.Selection`; by the same with the scores of the search ``as scored``; or by the
-mean where the first two, three or five finalists are trained on the same seeds. None gets more than five, as in the
-project, so two of them have no use for more than ten trainings. Printed is what the chosen one is truly worth, with the
-95 % interval of the mean, and how much more or less than the project's it is, in pairs.
+trainings: by :class:`sb3_hpo.selection.Selection`; by the same with the scores of the search ``as scored``, or with all
+``seeds as any other``, whatever they add to the scores; or by the mean where the first two, three or five finalists are
+trained on the same seeds. None gets more than five, as in the project, so two of them have no use for more than ten
+trainings. Printed is what the chosen one is truly worth, with the 95 % interval of the mean, and how much more or less
+than the project's it is, in pairs.
 
 ``normal, noise s``: configurations are worth a standard normal number, and a training scores that, give or take ``s``;
 with ``seeds d`` a seed also adds to all of them a number with a standard deviation of ``d``.
@@ -83,6 +84,13 @@ class Scene:
         """None fails."""
 
 
+class SeedsAsAnyOther(Selection):
+    """The project's choice, in which what a seed adds to all that are trained on it is not looked for."""
+
+    def _scores(self, trainings: Any) -> dict[str, list[float]]:
+        return {c.fingerprint: trainings.scores(c, self.seeds_of(c)) for c in self.ranking}
+
+
 class AsScored(Selection):
     """The project's choice, in which a score of the search counts as much as any other to the end."""
 
@@ -120,6 +128,7 @@ OURS = "the two that lead"
 CHOICES: dict[str, Choice] = {
     OURS: by(Selection),
     "as scored": by(AsScored),
+    "seeds as any other": by(SeedsAsAnyOther),
     "two on the same seeds": equally(2),
     "three on the same seeds": equally(3),
     "five on the same seeds": equally(5),
@@ -180,6 +189,8 @@ SCENES = {
     "normal, noise 1, seeds 1": normal(1.0, of_seeds=1.0),
     "succeeds or fails, Beta(1, 1)": all_or_nothing(1.0, 1.0),
     "succeeds or fails, Beta(0.5, 1)": all_or_nothing(0.5, 1.0),
+    "normal, noise 0.3, seeds 3": normal(0.3, of_seeds=3.0),
+    "normal, noise 1, seeds 3": normal(1.0, of_seeds=3.0),
 }
 
 

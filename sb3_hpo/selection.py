@@ -4,8 +4,9 @@ A seed for each of eight finalists is spent mostly on those that will not be cho
 it falls behind, and the one that comes next, finds out at once who was merely lucky: with many arms, of which several
 are good, greedy is hard to beat (Bayati, Hamidi, Johari and Khosravi, "Unreasonable effectiveness of greedy algorithms
 in multi-armed bandit with many arms", 2020), and the challenger beside the leader keeps one bad seed from settling it
-(Russo, "Simple Bayesian algorithms for best-arm identification", 2020). ``benchmarks/choosing.py`` compares it with
-others.
+(Russo, "Simple Bayesian algorithms for best-arm identification", 2020). So who leads has seeds that others have not;
+what such a seed adds to all scores is taken off them (:mod:`sb3_hpo.seed_effects`). ``benchmarks/choosing.py``
+compares it with others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sb3_hpo.elimination import is_clearly_worse
 from sb3_hpo.scores import mean
+from sb3_hpo.seed_effects import less_seed_effects
 from sb3_hpo.seeds import bootstrap_generator
 from sb3_hpo.shrinkage import mean_beyond_chance, posterior_means
 from sb3_hpo.validation_plan import N_AHEAD
@@ -45,6 +47,7 @@ class Selection:
         self.failed: list[Candidate] = []
         """The finalists of which a training failed."""
         self._n_seeds = {candidate.fingerprint: 0 for candidate in finalists}
+        self._n_known = 0
 
     def drop_failed(self, trainings: Trainings) -> bool:
         """Take those that failed out of the ranking; False if there are none."""
@@ -73,6 +76,7 @@ class Selection:
         """
         seeds = [*known_seeds, *selection_seeds]
         self._n_seeds = dict.fromkeys(self._n_seeds, len(known_seeds))
+        self._n_known = len(known_seeds)
         is_complete = True
         while True:
             self.seeds = seeds[: max((self._n_seeds[c.fingerprint] for c in self.ranking), default=0)]
@@ -85,7 +89,7 @@ class Selection:
             for candidate, seed in wanted:
                 self._n_seeds[candidate.fingerprint] += trainings.has(candidate, seed)
             is_complete = self.drop_failed(trainings) or is_complete
-        self._rank(trainings, len(known_seeds))
+        self._rank(trainings, is_last=True)
 
     def _wanted(self, trainings: Trainings, seeds: Sequence[int]) -> list[Pair]:
         """The next seed of those that have none, or else of the two that lead; nothing where one is left alone."""
@@ -128,11 +132,13 @@ class Selection:
         return {name: [*(score - fall for score in s[:n_known]), *s[n_known:]] for name, s in scores.items()}
 
     def _scores(self, trainings: Trainings) -> dict[str, list[float]]:
-        return {c.fingerprint: trainings.scores(c, self.seeds_of(c)) for c in self.ranking}
+        """Finalist -> its scores; those on seeds that only some of them have as if these were no easier or harder."""
+        scores = {c.fingerprint: trainings.scores(c, self.seeds_of(c)) for c in self.ranking}
+        return less_seed_effects(scores, self._n_known)
 
-    def _rank(self, trainings: Trainings, n_known: int = 0) -> None:
-        """From the best to the worst; what the scores on the first ``n_known`` seeds are too high by is taken off."""
-        scores = self.levelled(self._scores(trainings), n_known)
+    def _rank(self, trainings: Trainings, *, is_last: bool = False) -> None:
+        """From the best to the worst; the last time what the scores of the search are too high by is taken off."""
+        scores = self.levelled(self._scores(trainings), self._n_known if is_last else 0)
         known = {name: values for name, values in scores.items() if values}
         expected = posterior_means(known) if known else {}
         late = {c.fingerprint: trainings.late_means(c, self.seeds_of(c)) for c in self.ranking}

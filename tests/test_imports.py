@@ -38,6 +38,7 @@ LAYERS = [
     "comparison",
     "elimination",
     "shrinkage",
+    "seed_effects",
     "gaussian_process",
     "clusters",
     "clusters.addresses",

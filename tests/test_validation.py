@@ -271,7 +271,7 @@ LOW, MIDDLE, HIGH = [1, 2, 3, 4], [5, 6, 7, 8], [11, 12, 13, 14]
 
 
 def test_seeds_that_choose_come_first_and_then_those_that_judge(storage, table) -> None:
-    trainings = table({0: LOW, 1: MIDDLE, 2: [6, 7, 8, 9]})
+    trainings = table({0: LOW, 1: MIDDLE, 2: [6, 9, 7, 8]})
     told = []
     result = run(
         storage,
@@ -286,7 +286,7 @@ def test_seeds_that_choose_come_first_and_then_those_that_judge(storage, table) 
     assert len(told) == 16
     assert ranking(result) == [2, 0, 1]
     winner, default, other = result.ranking
-    assert (winner.scores, winner.selection_scores) == ([6, 7, 8, 9], [6, 7, 8, 9])
+    assert (winner.scores, winner.selection_scores) == ([6, 9, 7, 8], [6, 9, 7, 8])
     assert (default.scores, default.selection_scores) == (LOW, [])
     assert (other.scores, other.selection_scores, other.iqm) == ([], MIDDLE, None)
     assert (result.seeds, result.n_seeds_asked, result.selection_seeds) == (SEEDS, 4, SELECTION_SEEDS)
