@@ -28,14 +28,16 @@ from sb3_hpo.study import new_study_name, open_study
 from sb3_hpo.study_folder import study_folder
 from sb3_hpo.supervision import give_up_at_once, supervise
 from sb3_hpo.tracking import check_tracking
+from sb3_hpo.verdict_time import VerdictTime
 from sb3_hpo.warm_start import best_of
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import optuna
+    from optuna.trial import FrozenTrial
 
     from sb3_hpo.crew import Crew
     from sb3_hpo.display import Display
@@ -202,7 +204,14 @@ class Tuning:
         display, settings = self._display, self._settings
         if self._grid is not None:
             display.line(self._size(seconds_per_training(study)))
-        clock = SearchClock(settings, deadline, 1 if crew is None else crew.n_workers)
+        n_workers = 1 if crew is None else crew.n_workers
+        clock = SearchClock(settings, deadline, n_workers)
+        time_note = VerdictTime(settings.n_validation_seeds, deadline.seconds_left, n_workers, display.line)
+
+        def told(trial: FrozenTrial) -> None:
+            display.trial_finished(trial)
+            time_note.trial_finished(trial)
+
         study.set_user_attr(VALIDATION_TIME, clock.validation_time)
         workers = "" if crew is None else f", {count(crew.n_workers, 'worker')}"
         display.line(
@@ -211,24 +220,29 @@ class Tuning:
         )
         display.begin("search", settings.n_trials, lambda: clock.seconds_left)
         if crew is None:
-            objective = Objective(
-                self._task,
-                self._search_space,
-                settings,
-                description.tuning_seeds,
-                interrupted=lambda: stop.is_pending or clock.is_over,
-                models_folder=self._folder / MODELS_FOLDER if settings.save_models else None,
-                checkpoints=checkpoints_of(study, self._folder),
-                tensorboard=tensorboard_of(settings, study.study_name),
-            )
+            objective = self._objective(study, description.tuning_seeds, lambda: stop.is_pending or clock.is_over)
             callbacks = callbacks_of(settings, display.line)
-            search(study, objective, settings, stop, clock, display.trial_finished, command.key, callbacks)
+            search(study, objective, settings, stop, clock, told, command.key, callbacks)
         else:
-            supervise(study, command, crew, stop, clock, display.trial_finished)
+            supervise(study, command, crew, stop, clock, told)
         display.end()
         if clock.ended_at_ceiling:
             display.line("several trials share the best score, which more of them would not change: on to validation")
         return clock
+
+    def _objective(
+        self, study: optuna.Study, tuning_seeds: Sequence[int], interrupted: Callable[[], bool]
+    ) -> Objective:
+        return Objective(
+            self._task,
+            self._search_space,
+            self._settings,
+            tuning_seeds,
+            interrupted=interrupted,
+            models_folder=self._folder / MODELS_FOLDER if self._settings.save_models else None,
+            checkpoints=checkpoints_of(study, self._folder),
+            tensorboard=tensorboard_of(self._settings, study.study_name),
+        )
 
 
 def _bounds(settings: TuningSettings, n_timesteps: int) -> str:

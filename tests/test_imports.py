@@ -141,6 +141,7 @@ LAYERS = [
     "choice_size",
     "time_to_choose",
     "search_clock",
+    "verdict_time",
     "finalists",
     "candidates",
     "workforce",

@@ -88,6 +88,18 @@ def test_a_hundredth_of_the_time_is_for_start_and_report(storage: BaseStorage, t
     assert study.user_attrs[VALIDATION_TIME]["seconds"] == pytest.approx(0.5 * 59_400.0, abs=50.0)
 
 
+@pytest.mark.parametrize(("timeout", "is_told"), [(1e-3, True), (60.0, False), (None, False)])
+def test_time_too_short_for_a_verdict_is_told_after_the_first_training(
+    storage: BaseStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout: float | None, is_told: bool
+) -> None:
+    # So that what is too short for validation is long enough for a trial.
+    monkeypatch.setattr(SearchClock, "is_over", False)
+    shown, _ = tune(storage, tmp_path, sampler="random", timeout=timeout, n_trials=1, n_validation_seeds=10)
+    assert ("is enough for none of the 8 of validation that a verdict takes" in shown) == is_told
+    if is_told:
+        assert shown.index("trial 0") < shown.index("is enough for") < shown.index("Trained again")
+
+
 @pytest.mark.parametrize("budget", [{}, {"timeout": 60.0}])
 def test_large_grid_needs_a_number_of_trials_or_a_yes(storage: BaseStorage, tmp_path: Path, budget: dict) -> None:
     with pytest.raises(UserError) as caught:
