@@ -20,15 +20,15 @@ def test_what_a_seed_adds_to_all_is_taken_off() -> None:
 
 
 def test_by_hand() -> None:
-    """Two with two seeds that differ by 38 and 42: by 40 on average, with a residual of 1 at each of four scores.
+    """Two with two seeds that differ by 198 and 202: by 200 on average, with a residual of 1 at each of four scores.
 
     That leaves one degree of freedom, so the variance is 4 and that of the difference, too: its standard error is 2,
-    and 97.5 % of Student's distribution with one degree of freedom lie below 12.706.
+    and 99.5 % of Student's distribution with one degree of freedom lie below 63.657.
     """
-    found = less_seed_effects({"a": [0.0, 38.0], "b": [3.0, 45.0]}, reference=0)
-    beyond = 40.0 - 2.0 * 12.7062
-    assert found["a"] == pytest.approx([0.0, 38.0 - beyond], abs=1e-3)
-    assert found["b"] == pytest.approx([3.0, 45.0 - beyond], abs=1e-3)
+    found = less_seed_effects({"a": [0.0, 198.0], "b": [3.0, 205.0]}, reference=0)
+    beyond = 200.0 - 2.0 * 63.6567
+    assert found["a"] == pytest.approx([0.0, 198.0 - beyond], abs=1e-3)
+    assert found["b"] == pytest.approx([3.0, 205.0 - beyond], abs=1e-3)
 
 
 def test_what_chance_may_add_stays() -> None:
@@ -76,5 +76,5 @@ def test_seldom_is_chance_taken_for_a_seed() -> None:
     for _ in range(300):
         scores = {str(i): generator.normal(size=5 if i < 2 else 2).tolist() for i in range(8)}
         n_taken += less_seed_effects(scores, 1) != scores
-    # Three seeds, each with a probability of one in twenty.
-    assert 0 < n_taken < 300 * 3 / 20 + 3 * (300 * 3 / 20) ** 0.5
+    # Three seeds, each with a probability of one in a hundred.
+    assert 0 < n_taken < 300 * 3 / 100 + 3 * (300 * 3 / 100) ** 0.5
