@@ -53,7 +53,7 @@ def _run(words: list[str]) -> int:
     commands.add_parser("worker", help="join a study from any machine", add_help=False)
     commands.add_parser("storage-proxy", help="serve a database to workers that cannot reach it", add_help=False)
     args = parser.parse_args(words[:1])
-    if args.command in ("validate", "export", "replay"):
+    if args.command in ("export", "replay"):
         from sb3_hpo import study_commands
         from sb3_hpo.storage_failures import failures_in_one_line
 
@@ -66,6 +66,7 @@ def _run(words: list[str]) -> int:
         "tune": _tune,
         "train": _train,
         "spaces": _spaces,
+        "validate": _validate,
         "worker": _worker,
         "compare": _compare,
         "storage-proxy": _storage_proxy,
@@ -86,6 +87,22 @@ def _tune(words: list[str]) -> int:
     setattr(args, arguments.GIVEN_OPTIONS, arguments.given_options(parser, words))
     arguments.run_zoo_training(args)
     return 0
+
+
+def _validate(words: list[str]) -> int:
+    if not {"-h", "--help"} & set(words):
+        _prepare_workers()
+
+    from sb3_hpo.crew import WorkersDieError
+    from sb3_hpo.storage_failures import failures_in_one_line
+    from sb3_hpo.study_commands import location_of, validate_command
+
+    try:
+        with failures_in_one_line(location_of(words)):
+            return validate_command(words)
+    except WorkersDieError as error:
+        sys.stderr.write(f"sb3-hpo: the validation stops: {error}; finished trainings are kept\n")
+        return 1
 
 
 def _worker(words: list[str]) -> int:

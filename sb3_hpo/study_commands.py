@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,15 +21,17 @@ from sb3_hpo.interruption import Deadline, StopSignal
 from sb3_hpo.judging import Judging, choice_size_of, publish
 from sb3_hpo.parsers import OneLineParser
 from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_stock_task, rebuild_task, stock_configuration
+from sb3_hpo.plugin.workforces import validation_crew
 from sb3_hpo.replay import replay_trial
 from sb3_hpo.report.ending import report_result
 from sb3_hpo.settings import N_FINALISTS, TuningSettings
 from sb3_hpo.storage import open_storage, storage_location
 from sb3_hpo.study_description import read_description
+from sb3_hpo.supervision import give_up_at_once
 from sb3_hpo.trial_loading import BEST, is_ours, load_study, load_trial, trial_configuration
 from sb3_hpo.trust import check_modules, check_same_modules
 from sb3_hpo.tuning import check_writable
-from sb3_hpo.validation_trainings import known_scores
+from sb3_hpo.validation_trainings import known_scores, open_validation_study
 from sb3_hpo.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -38,11 +41,47 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from sb3_hpo.choice_size import ChoiceSize
+    from sb3_hpo.crew import ProcessCrew
     from sb3_hpo.plugin.task import ZooTask
 
 
 def validate_command(words: Sequence[str]) -> int:
     """Train the finalists and the default of a study on fresh seeds; adds to what was validated before."""
+    args = _validate_parser().parse_args(list(words))
+    settings = TuningSettings(
+        n_finalists=len(args.trials) if args.trials else args.n_finalists,
+        n_validation_seeds=args.n_validation_seeds,
+        n_validation_episodes=args.n_validation_episodes,
+        timeout=args.timeout,
+        n_jobs=args.n_jobs,
+        log_folder=args.log_folder,
+    )
+    storage, study = _open(args)
+    _one_thread()
+    task, candidates, size, seed, tuning_seeds = _candidates(args, storage, study, settings)
+    folder = Path(settings.log_folder) / task.algo / study.study_name
+    check_writable(folder)
+    display = Display()
+    crew = _crew(args, study, settings, display)
+    with StopSignal() as stop:
+        try:
+            if crew is not None:
+                crew.start()
+            judging = Judging(task, settings, storage, display, crew)
+            result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
+            if crew is not None:
+                crew.end()
+        finally:
+            display.end()
+            with contextlib.suppress(Exception):  # What fails here must not hide why.
+                if crew is not None:
+                    give_up_at_once(open_validation_study(storage, study.study_name), crew)
+    publish(result, folder, display)
+    report_result(result, storage, storage_location(args.storage, args.log_folder), folder, display)
+    return stop.exit_code
+
+
+def _validate_parser() -> argparse.ArgumentParser:
     parser = _parser("validate", "Train the finalists and the default of a study on seeds that the search never saw.")
     of_large = f"(default: {N_FINALISTS}, or more after a large search)"
     parser.add_argument("--n-finalists", type=int, help=f"Best trials that are validated {of_large}")
@@ -53,32 +92,29 @@ def validate_command(words: Sequence[str]) -> int:
         default = getattr(TuningSettings, option.removeprefix("--").replace("-", "_"))
         parser.add_argument(option, type=int, default=default, help=f"{text} (default: {default})")
     parser.add_argument("--trials", type=int, nargs="+", help="Numbers of the trials to validate, instead of the best")
+    parser.add_argument("--n-jobs", type=int, help="Processes that train (default: the cores that may be used)")
     parser.add_argument(
         "--timeout", type=seconds, help="Time that it may take: seconds, or 20m, 1h30m (default: no limit)"
     )
-    args = parser.parse_args(list(words))
-    settings = TuningSettings(
-        n_finalists=len(args.trials) if args.trials else args.n_finalists,
-        n_validation_seeds=args.n_validation_seeds,
-        n_validation_episodes=args.n_validation_episodes,
-        timeout=args.timeout,
-        log_folder=args.log_folder,
-    )
-    storage, study = _open(args)
-    _one_thread()
-    task, candidates, size, seed, tuning_seeds = _candidates(args, storage, study, settings)
-    folder = Path(settings.log_folder) / task.algo / study.study_name
-    check_writable(folder)
-    display = Display()
-    with StopSignal() as stop:
-        try:
-            judging = Judging(task, settings, storage, display)
-            result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
-        finally:
-            display.end()
-    publish(result, folder, display)
-    report_result(result, storage, storage_location(args.storage, args.log_folder), folder, display)
-    return stop.exit_code
+    return parser
+
+
+def _crew(
+    args: argparse.Namespace, study: optuna.Study, settings: TuningSettings, display: Display
+) -> ProcessCrew | None:
+    """Who trains a validation; None for this process, as for a study of the stock zoo: it does not say what it is of.
+
+    :raises UserError: if several processes were asked for there
+    """
+    if is_ours(study):
+        location = storage_location(args.storage, args.log_folder)
+        return validation_crew(study, location, settings, args.gym_packages, display.line)
+    if args.n_jobs not in (None, 1):
+        raise UserError(
+            f"--n-jobs is {args.n_jobs}, and study {study.study_name!r} was made by the stock zoo: other processes "
+            "cannot tell what it is of; leave --n-jobs out"
+        )
+    return None
 
 
 def export_command(words: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from sb3_hpo.cli import main
 
 def run_command(words: list[str]) -> int:
     """Run ``sb3-hpo`` with these words and return its exit code; trainings are done in this process, too."""
-    if words[:1] == ["tune"] and "--n-jobs" not in words:
+    if words[:1] in (["tune"], ["validate"]) and "--n-jobs" not in words:
         words = [*words, "--n-jobs", "1"]
     try:
         return main(words)

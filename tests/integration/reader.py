@@ -171,9 +171,9 @@ def _small(words: Sequence[str]) -> list[str]:
                 budget = ["--max-total-trials", n_trials]
             return [command, *options, *TRAINING, *SEARCH, *budget, *JUDGING, "1"]
         case "validate" if "--algo" in options:
-            return [command, *options, "-n", "64", *JUDGING, "1"]
+            return [command, *options, "-n", "64", "--n-jobs", "1", *JUDGING, "1"]
         case "validate":
-            return [command, *options, *JUDGING, "2"]
+            return [command, *options, "--n-jobs", "1", *JUDGING, "2"]
         case "train" if "-optimize" in options:
             without_validation = [] if "-params" in options else ["-params", "hpo:dict(n_validation_seeds=0)"]
             if "sb3_hpo.plugin" not in options:

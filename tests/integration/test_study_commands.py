@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from pathlib import Path
 
 import optuna
 import pytest
 import yaml
+from optuna.trial import TrialState
 
 from sb3_hpo.choice_size import ChoiceSize
-from tests.integration.commands import RL_ZOO3, run
+from tests.integration.commands import RL_ZOO3, SB3_HPO, interrupt_after, run
 from tests.integration.in_process import run_command
 from tests.integration.made_studies import STORAGE, copied_study, made_study
 from tests.report_pages import read_page
@@ -52,6 +55,29 @@ def test_validate_adds_to_what_is_there():
     assert trainings()[:4] == done
     assert len(set(trainings())) == len(trainings()) == 8
     assert second["verdict"]["verdict"] in ("better", "not distinguishable", "worse")
+
+
+def test_with_several_processes_a_validation_comes_to_the_same(study, tmp_path):
+    """What a second one is interrupted in, a third one goes on with; the study is searched as before."""
+    attributes, n_trials = study.user_attrs, len(study.trials)
+    shutil.copytree("logs", "alone")
+    options = ["--study-name", "s", "--n-finalists", "2", "--n-validation-seeds", "3", "--n-validation-episodes", "3"]
+    assert run_command(["validate", *options, "-f", "alone"]) == 0
+    command = [*SB3_HPO, "validate", *options, "--n-jobs", "2"]
+    code, output = interrupt_after(command, tmp_path, "mean return", signal.SIGINT)
+    assert (code, "Traceback" in output) == (130, False)
+    n_done = output.count("mean return ")
+    assert 1 <= n_done < 6
+    done = run([*command], tmp_path)
+    assert done.stdout.count("mean return ") < 2 + 6
+    together, alone = (json.loads(Path(f"{folder}/dqn/s/result.json").read_text()) for folder in ("logs", "alone"))
+    assert together["validation"] == alone["validation"]
+    assert together["verdict"] == alone["verdict"]
+    validation = optuna.load_study(study_name="s-validation", storage=STORAGE)
+    assert len({trial.user_attrs["worker"]["pid"] for trial in validation.trials}) >= 3
+    assert not validation.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
+    after = optuna.load_study(study_name="s", storage=STORAGE)
+    assert (after.user_attrs, len(after.trials)) == (attributes, n_trials)
 
 
 @pytest.mark.usefixtures("study")
@@ -108,6 +134,8 @@ def test_a_stock_study_is_validated_and_exported_but_not_replayed(tmp_path, monk
     assert run_command(["validate", *common]) == 2
     assert "give its --algo and --env" in capsys.readouterr().err
     options = ["--n-validation-seeds", "2", "--n-finalists", "1", "--n-validation-episodes", "2"]
+    assert run_command(["validate", *named, *options, "--n-jobs", "2"]) == 2
+    assert "--n-jobs is 2, and study 'stock' was made by the stock zoo" in capsys.readouterr().err
     assert run_command(["validate", *named, *options]) == 0
     found = json.loads(Path("logs/dqn/stock/result.json").read_text())
     assert len(found["validation"]["default"]["scores"]) == 2
