@@ -34,6 +34,9 @@ clean:
 	$(INSTALL) --editable .
 	@touch $@
 
-.venv/dev: .venv/package
+# One installation, not two: what `make tune` needs is part of it.
+.venv/dev: pyproject.toml constraints.txt
+	@echo "Setting up .venv for tests and documentation: some minutes, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) --editable ".[dev]"
-	@touch $@
+	@touch .venv/package $@
