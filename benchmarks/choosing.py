@@ -194,9 +194,14 @@ SCENES = {
 }
 
 
-def measure(n_repetitions: int, seed: int) -> Iterator[dict[str, Any]]:
-    """What each choice comes to; all of them on the same searches."""
+def measure(n_repetitions: int, seed: int, scenes: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """What each choice comes to; all of them on the same searches.
+
+    :param scenes: names of those to measure, none for all
+    """
     for place, (name, draw) in enumerate(SCENES.items()):
+        if scenes and name not in scenes:
+            continue
         for n_trainings in N_TRAININGS:
             found: dict[str, list[float]] = {choice: [] for choice in CHOICES}
             for repetition in range(n_repetitions):
@@ -243,11 +248,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scenes", nargs="+", choices=SCENES, default=(), metavar="SCENE", help="default: all")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     print("| scene | trainings | " + " | ".join(CHOICES) + " |")
     print("|---" * (2 + len(CHOICES)) + "|")
-    print_and_keep(measure(args.repetitions, args.seed), as_line, args)
+    print_and_keep(measure(args.repetitions, args.seed, args.scenes), as_line, args)
 
 
 if __name__ == "__main__":
