@@ -27,8 +27,7 @@ def less_seed_effects(scores: Mapping[str, Sequence[float]], reference: int) -> 
     Pendulum are on which it hangs down at first, it seems to have fallen behind. What they add is estimated by the
     two-way model, a finalist's worth plus a seed's effect, with least squares (Scheffe, "The Analysis of Variance",
     1959, chapter 4). The seeds of most environments add nothing, so only what exceeds the 99 % interval of none is
-    taken off.
-    ``benchmarks/choosing.py`` compares it with taking nothing off.
+    taken off. ``benchmarks/choosing.py`` compares it with taking nothing off.
 
     :param scores: finalist -> its scores, on the same seeds in the same order, of which each has the first few
     :param reference: place of the seed, counted from 0, that the later ones are compared with; the seeds before it,

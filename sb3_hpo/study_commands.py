@@ -35,7 +35,7 @@ from sb3_hpo.validation_trainings import known_scores, open_validation_study
 from sb3_hpo.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
@@ -65,17 +65,11 @@ def validate_command(words: Sequence[str]) -> int:
     crew = _crew(args, study, settings, display)
     with StopSignal() as stop:
         try:
-            if crew is not None:
-                crew.start()
-            judging = Judging(task, settings, storage, display, crew)
-            result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
-            if crew is not None:
-                crew.end()
+            with _at_work(crew, storage, study):
+                judging = Judging(task, settings, storage, display, crew)
+                result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
         finally:
             display.end()
-            with contextlib.suppress(Exception):  # What fails here must not hide why.
-                if crew is not None:
-                    give_up_at_once(open_validation_study(storage, study.study_name), crew)
     publish(result, folder, display)
     report_result(result, storage, storage_location(args.storage, args.log_folder), folder, display)
     return stop.exit_code
@@ -115,6 +109,21 @@ def _crew(
             "cannot tell what it is of; leave --n-jobs out"
         )
     return None
+
+
+@contextlib.contextmanager
+def _at_work(crew: ProcessCrew | None, storage: BaseStorage, study: optuna.Study) -> Iterator[None]:
+    """Have workers, if there are any, train a validation while the context lasts."""
+    if crew is None:
+        yield
+        return
+    try:
+        crew.start()
+        yield
+        crew.end()
+    finally:
+        with contextlib.suppress(Exception):  # What fails here must not hide why.
+            give_up_at_once(open_validation_study(storage, study.study_name), crew)
 
 
 def export_command(words: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Whether a time limit leaves validation the trainings that a verdict takes: told as soon as it is known."""
+"""Whether a time limit leaves validation the trainings of a verdict, or of all its seeds if they are fewer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sb3_hpo.affordable import expected_seconds
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.search_clock import MAX_VALIDATION_SHARE
 from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT
-from sb3_hpo.wording import duration
+from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,9 +48,10 @@ class VerdictTime:
             return
         wanted = _MARGIN * math.ceil(self._n_trainings / n_at_once) * seconds / MAX_VALIDATION_SHARE
         self._say(
-            f"a training of the default takes about {duration(seconds)}: half of the time is enough for "
-            f"{n_affordable or 'none'} of the {self._n_trainings} of validation that a verdict takes; "
-            f"shorter trainings (-n) or --timeout {math.ceil(wanted / 60.0)}m would give one"
+            f"a training of the default takes about {duration(seconds)}: in its half of the time validation can do "
+            f"{n_affordable or 'none'} of the {self._n_trainings} that it takes to compare two on "
+            f"{count(self._n_trainings // 2, 'seed')}; shorter trainings (-n) or --timeout "
+            f"{math.ceil(wanted / 60.0)}m would be enough"
         )
 
 

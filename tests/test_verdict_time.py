@@ -34,8 +34,8 @@ def test_what_is_missing_is_told_once_with_what_to_do() -> None:
     """Two evaluations in 60 s, at 30 s each: a training takes 600 s, and 900 s are kept for validation."""
     lines = told([paused([30.0, 60.0], **OF_DEFAULT)] * 2, 1800.0)
     assert lines == [
-        "a training of the default takes about 10 min 00 s: half of the time is enough for 2 of the 8 of validation "
-        "that a verdict takes; shorter trainings (-n) or --timeout 88m would give one"
+        "a training of the default takes about 10 min 00 s: in its half of the time validation can do 2 of the 8 that "
+        "it takes to compare two on 4 seeds; shorter trainings (-n) or --timeout 88m would be enough"
     ]
 
 
@@ -44,7 +44,8 @@ def test_what_is_missing_is_told_once_with_what_to_do() -> None:
 def test_with_the_time_that_it_suggests_nothing_is_missing(n_workers: int, n_seeds: int) -> None:
     trials = [paused([30.0, 60.0], **OF_DEFAULT)]
     (line,) = told(trials, 300.0, n_workers, n_seeds)
-    assert "enough for none of" in line
+    n_compared = min(4, n_seeds)
+    assert f"validation can do none of the {2 * n_compared} that it takes to compare two on {n_compared} seed" in line
     minutes = float(line.partition("--timeout ")[2].partition("m ")[0])
     assert not told(trials, 60.0 * minutes, n_workers, n_seeds)
     assert told(trials, 60.0 * minutes / 1.3, n_workers, n_seeds)

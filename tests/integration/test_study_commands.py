@@ -13,6 +13,7 @@ import yaml
 from optuna.trial import TrialState
 
 from sb3_hpo.choice_size import ChoiceSize
+from sb3_hpo.crew import WorkersDieError
 from tests.integration.commands import RL_ZOO3, SB3_HPO, interrupt_after, run
 from tests.integration.in_process import run_command
 from tests.integration.made_studies import STORAGE, copied_study, made_study
@@ -80,6 +81,16 @@ def test_with_several_processes_a_validation_comes_to_the_same(study, tmp_path):
     assert went_on.stdout.count("\nvalidation: ") <= len(complete) - n_done
     after = optuna.load_study(study_name="s", storage=STORAGE)
     assert (after.user_attrs, len(after.trials)) == (attributes, n_trials)
+
+
+def test_workers_that_die_one_after_the_other_end_a_validation_in_a_line(monkeypatch, capsys):
+    def dies(words):
+        raise WorkersDieError("6 workers died one after the other")
+
+    monkeypatch.setattr("sb3_hpo.study_commands.validate_command", dies)
+    assert run_command(["validate", "--study-name", "s"]) == 1
+    said = "sb3-hpo: the validation stops: 6 workers died one after the other; finished trainings are kept\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.usefixtures("study")
