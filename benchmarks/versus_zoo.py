@@ -46,6 +46,7 @@ TASKS = {
     "cartpole": Versus("dqn", "CartPole-v1", most=500.0),
     "acrobot": Versus("ppo", "Acrobot-v1", 100_000),
     "pendulum": Versus("sac", "Pendulum-v1", 5_000),
+    "pendulum-ppo": Versus("ppo", "Pendulum-v1"),
 }
 """With shorter trainings than the zoo's where that has a single one take minutes."""
 

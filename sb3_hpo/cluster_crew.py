@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sb3_hpo.clusters.jobs import Cluster, Report
     from sb3_hpo.commands import Command
-    from sb3_hpo.crew import WorkerPlan
+    from sb3_hpo.worker_plan import WorkerPlan
 
 PHASE_POLL_S = 2.0
 """Seconds between two looks of a worker at how far its command is."""

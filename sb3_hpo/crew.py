@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pkgutil
 import signal
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sb3_hpo.commands import Phase
 from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.errors import UserError
 from sb3_hpo.processes import process_context
-from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage_failures import StorageLostError
 from sb3_hpo.study_callbacks import CallbackFailedError
 from sb3_hpo.trial_attributes import WORKER
 from sb3_hpo.worker_identity import is_on_this_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
     from optuna.trial import FrozenTrial
+
+    from sb3_hpo.worker_plan import WorkerPlan
 
 MAX_DEATHS = 5
 """Times that workers may die without a trial, or a training of the validation, being finished between.
@@ -48,40 +48,6 @@ _NAP_S = 0.05
 
 class WorkersDieError(RuntimeError):
     """Workers die one after the other: memory, or a crash in native code."""
-
-
-@dataclasses.dataclass(frozen=True)
-class WorkerPlan:
-    """What a worker is told; it reaches the process by a pipe, so that no list of processes shows it.
-
-    :param storage: where the study is kept, its password included
-    :param study_name: the study
-    :param command: key of the command to work for
-    :param settings: of that command, on this machine
-    :param gym_packages: modules that may be imported
-    :param n_threads: of torch; None for torch's own choice
-    """
-
-    storage: str
-    study_name: str
-    command: str
-    settings: TuningSettings
-    gym_packages: tuple[str, ...]
-    n_threads: int | None
-
-    def __repr__(self) -> str:
-        # Shown in tracebacks and logs: without the password.
-        return f"WorkerPlan(study_name={self.study_name!r}, command={self.command!r})"
-
-    def as_mapping(self) -> dict[str, Any]:
-        """The plan as plain values, its password included."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> WorkerPlan:
-        """The plan that :meth:`as_mapping` made these values of, by way of JSON or not."""
-        settings = TuningSettings.from_mappings(("the plan", values["settings"]))
-        return cls(**{**values, "settings": settings, "gym_packages": tuple(values["gym_packages"])})
 
 
 class Crew(Protocol):

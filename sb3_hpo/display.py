@@ -122,7 +122,8 @@ class Display:
         self.table(table)
         missing = result.validation.n_seeds_asked - len(result.validation.seeds)
         if missing > 0 and result.validation.default.failure is None:
-            self.line(f"{missing} of {count(result.validation.n_seeds_asked, 'validation seed')} not reached in time.")
+            asked = count(result.validation.n_seeds_asked, "validation seed")
+            self.line(f"{missing} of {asked} not trained yet: sb3-hpo validate goes on.")
         self.line(result.verdict(), "bold")
 
     def _advance(self, status: str) -> None:

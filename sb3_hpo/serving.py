@@ -98,6 +98,11 @@ def serve(
     callbacks = callbacks_of(settings, tell)
     search(study, objective, settings, flag, _ToldTime(flag), on_trial, command.key, callbacks)
     on_search_over()
+    serve_validation(study, task, flag)
+
+
+def serve_validation(study: optuna.Study, task: Task, flag: PhaseFlag) -> None:
+    """Do trainings that the validation of a study asks for, until its command ends."""
     validation = open_validation_study(study._storage, study.study_name)
     worker = ValidationWorker(validation, task, flag.is_over, train_and_evaluate)
     while not flag.is_over():

@@ -33,6 +33,7 @@ from sb3_hpo.trust import check_modules, check_same_modules
 from sb3_hpo.tuning import check_writable
 from sb3_hpo.validation_trainings import known_scores, open_validation_study
 from sb3_hpo.whole_files import write_whole
+from sb3_hpo.workforce import StartedWhenNeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from sb3_hpo.choice_size import ChoiceSize
     from sb3_hpo.crew import ProcessCrew
     from sb3_hpo.plugin.task import ZooTask
+    from sb3_hpo.workforce import Workforce
 
 
 def validate_command(words: Sequence[str]) -> int:
@@ -65,8 +67,8 @@ def validate_command(words: Sequence[str]) -> int:
     crew = _crew(args, study, settings, display)
     with StopSignal() as stop:
         try:
-            with _at_work(crew, storage, study):
-                judging = Judging(task, settings, storage, display, crew)
+            with _at_work(crew, storage, study) as workforce:
+                judging = Judging(task, settings, storage, display, workforce)
                 result = judging.judge(study, candidates, size, seed, tuning_seeds, stop, Deadline(settings.timeout))
         finally:
             display.end()
@@ -96,30 +98,20 @@ def _validate_parser() -> argparse.ArgumentParser:
 def _crew(
     args: argparse.Namespace, study: optuna.Study, settings: TuningSettings, display: Display
 ) -> ProcessCrew | None:
-    """Who trains a validation; None for this process, as for a study of the stock zoo: it does not say what it is of.
-
-    :raises UserError: if several processes were asked for there
-    """
-    if is_ours(study):
-        location = storage_location(args.storage, args.log_folder)
-        return validation_crew(study, location, settings, args.gym_packages, display.line)
-    if args.n_jobs not in (None, 1):
-        raise UserError(
-            f"--n-jobs is {args.n_jobs}, and study {study.study_name!r} was made by the stock zoo: other processes "
-            "cannot tell what it is of; leave --n-jobs out"
-        )
-    return None
+    """Processes that train a validation; None for this one."""
+    location = storage_location(args.storage, args.log_folder)
+    stock = None if is_ours(study) else (*_named(args, study), args.n_timesteps)
+    return validation_crew(study, location, settings, args.gym_packages, display.line, stock)
 
 
 @contextlib.contextmanager
-def _at_work(crew: ProcessCrew | None, storage: BaseStorage, study: optuna.Study) -> Iterator[None]:
+def _at_work(crew: ProcessCrew | None, storage: BaseStorage, study: optuna.Study) -> Iterator[Workforce | None]:
     """Have workers, if there are any, train a validation while the context lasts."""
     if crew is None:
-        yield
+        yield None
         return
     try:
-        crew.start()
-        yield
+        yield StartedWhenNeeded(crew, crew.start)
         crew.end()
     finally:
         with contextlib.suppress(Exception):  # What fails here must not hide why.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from sb3_hpo.crew import WorkerPlan
+    from sb3_hpo.worker_plan import WorkerPlan
 
 WORK = "sb3_hpo.plugin.worker_process:work_in_process"
 

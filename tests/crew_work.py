@@ -13,7 +13,7 @@ from sb3_hpo.crew import FAILING, LEFT_SEARCH, STORAGE_LOST, USER_ERROR
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from sb3_hpo.crew import WorkerPlan
+    from sb3_hpo.worker_plan import WorkerPlan
 
 
 def work(plan: WorkerPlan, connection: Connection) -> None:

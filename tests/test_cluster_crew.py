@@ -12,11 +12,12 @@ from sb3_hpo.clusters.jobs import ClusterLostError, JobLostError, Report
 from sb3_hpo.clusters.task import place
 from sb3_hpo.commands import Command, Phase
 from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
-from sb3_hpo.crew import CRASHED, DIFFERS, FAILING, MAX_DEATHS, USER_ERROR, WorkerPlan, WorkersDieError
+from sb3_hpo.crew import CRASHED, DIFFERS, FAILING, MAX_DEATHS, USER_ERROR, WorkersDieError
 from sb3_hpo.errors import UserError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.trial_attributes import COMMAND, WORKER
 from sb3_hpo.worker_identity import CREW, CREW_VARIABLE, identity
+from sb3_hpo.worker_plan import WorkerPlan
 
 PASSWORD = "s3cret-word"
 

@@ -8,11 +8,11 @@ import optuna
 import pytest
 
 from sb3_hpo.commands import Command, Phase
-from sb3_hpo.crew import WorkerPlan
 from sb3_hpo.phase_flag import PhaseFlag
 from sb3_hpo.plugin import cluster_process
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.validation_trainings import open_validation_study
+from sb3_hpo.worker_plan import WorkerPlan
 
 
 class ExitedError(Exception):

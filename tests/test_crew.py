@@ -10,12 +10,13 @@ from optuna.trial import create_trial
 from sb3_hpo import crew as crew_module
 from sb3_hpo.commands import Phase
 from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
-from sb3_hpo.crew import MAX_DEATHS, ProcessCrew, WorkerPlan, WorkersDieError
+from sb3_hpo.crew import MAX_DEATHS, ProcessCrew, WorkersDieError
 from sb3_hpo.errors import UserError
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage_failures import StorageLostError
 from sb3_hpo.trial_attributes import WORKER
 from sb3_hpo.worker_identity import identity
+from sb3_hpo.worker_plan import WorkerPlan
 from tests.fault_scene import is_gone
 from tests.forked_commands import forking_context, wait_until
 

@@ -133,13 +133,13 @@ def test_result_shows_every_candidate_and_the_verdict() -> None:
     assert text.index(winner_row) < text.index(default_row)
     assert text.index(default_row) < text.index("30 31 behind")
     assert BETTER.verdict() in text.splitlines()
-    assert "not reached" not in text
+    assert "not trained yet" not in text
 
 
 def test_seeds_that_were_not_reached_are_counted() -> None:
     display, output = create_display()
     display.result(create_result(validated(9), default(8, trial=None, score=None), seeds=[4]))
-    assert "3 of 4 validation seeds not reached in time." in output.getvalue()
+    assert "3 of 4 validation seeds not trained yet: sb3-hpo validate goes on." in output.getvalue()
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -192,6 +192,7 @@ LAYERS = [
     "report.making",
     "report.ending",
     "report.command",
+    "worker_plan",
     "crew",
     "clusters.jobs",
     "clusters.task",

@@ -16,7 +16,7 @@ import optuna
 
 from sb3_hpo.cluster_crew import PHASE_POLL_S
 from sb3_hpo.commands import Command, Phase
-from sb3_hpo.crew import CRASHED, DIFFERS, END_S, LEFT_SEARCH, USER_ERROR, WorkerPlan
+from sb3_hpo.crew import CRASHED, DIFFERS, END_S, LEFT_SEARCH, USER_ERROR
 from sb3_hpo.errors import UserError, failure_in_one_line
 from sb3_hpo.heartbeats import GRACE_PERIOD_S
 from sb3_hpo.phase_flag import PhaseFlag
@@ -26,6 +26,7 @@ from sb3_hpo.storage import open_storage
 from sb3_hpo.storages.redaction import without_passwords
 from sb3_hpo.validation_trainings import is_validating
 from sb3_hpo.worker_identity import CREW_VARIABLE
+from sb3_hpo.worker_plan import WorkerPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import optuna
 
 from sb3_hpo.commands import Command
-from sb3_hpo.crew import WorkerPlan
 from sb3_hpo.errors import UserError
 from sb3_hpo.plugin.devices import default_threads
 from sb3_hpo.plugin.rebuild import rebuild_task
@@ -18,6 +17,7 @@ from sb3_hpo.study_callbacks import check_allowed, load_callbacks
 from sb3_hpo.study_description import read_description
 from sb3_hpo.tracking import check_tracking
 from sb3_hpo.versions import differences, installed_versions
+from sb3_hpo.worker_plan import WorkerPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

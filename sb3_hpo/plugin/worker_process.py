@@ -16,21 +16,21 @@ from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.crew import CALLBACK_FAILED, FAILING, LEFT_SEARCH, NOTE, STORAGE_LOST, USER_ERROR
 from sb3_hpo.errors import UserError
 from sb3_hpo.phase_flag import PhaseFlag
-from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_task
+from sb3_hpo.plugin.rebuild import rebuild_space, rebuild_stock_task, rebuild_task
 from sb3_hpo.retries import RetryDeadTrial
-from sb3_hpo.serving import serve
+from sb3_hpo.serving import serve, serve_validation
 from sb3_hpo.storage import open_storage
 from sb3_hpo.storage_failures import ends_the_command, in_one_line
 from sb3_hpo.storages.redaction import without_passwords
 from sb3_hpo.study_callbacks import CallbackFailedError
 from sb3_hpo.study_description import read_description
+from sb3_hpo.worker_plan import StockWorkerPlan, WorkerPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
     from types import FrameType
 
-    from sb3_hpo.crew import WorkerPlan
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit code of a worker that was asked to end by a signal of its own."""
@@ -102,6 +102,11 @@ def work(
     storage = open_storage(plan.storage, create=False)
     storage.on_stale_trial = RetryDeadTrial(plan.settings.max_retries)
     study = optuna.load_study(study_name=plan.study_name, storage=storage)
+    if isinstance(plan, StockWorkerPlan):
+        log_folder = plan.settings.log_folder
+        task = rebuild_stock_task(plan.algo, plan.env, plan.gym_packages, plan.n_timesteps, log_folder)
+        serve_validation(study, task, flag)
+        return
     description = read_description(study, plan.study_name)
     task = rebuild_task(description, plan.gym_packages, plan.settings.log_folder)
     space = rebuild_space(description, task)

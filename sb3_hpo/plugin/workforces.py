@@ -14,13 +14,14 @@ from sb3_hpo.cluster_crew import ClusterCrew, check_reachable
 from sb3_hpo.clusters.addresses import ClusterAddress
 from sb3_hpo.clusters.opening import open_cluster
 from sb3_hpo.commands import Phase
-from sb3_hpo.crew import ProcessCrew, WorkerPlan
+from sb3_hpo.crew import ProcessCrew
 from sb3_hpo.errors import UserError
 from sb3_hpo.plugin.devices import default_threads, is_on_gpu
 from sb3_hpo.processes import usable_cores
 from sb3_hpo.retries import reap
 from sb3_hpo.storage import absolute_location, is_in_memory
 from sb3_hpo.study_description import read_description
+from sb3_hpo.worker_plan import StockWorkerPlan, WorkerPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,6 +67,7 @@ def validation_crew(
     settings: TuningSettings,
     gym_packages: Sequence[str],
     show: Callable[[str], None],
+    stock: tuple[str, str, int | None] | None = None,
 ) -> ProcessCrew | None:
     """Processes that train what a validation of a study that exists asks for; None where one is enough.
 
@@ -73,20 +75,20 @@ def validation_crew(
     :param settings: with ``n_jobs``, None for the cores that may be used
     :param gym_packages: modules that may be imported
     :param show: called with what a worker wants a person to see
+    :param stock: algorithm, environment and environment steps of a training, where the stock zoo made the study
     """
     n_jobs = min(usable_cores() if settings.n_jobs is None else settings.n_jobs, settings.n_validation_trainings)
     if n_jobs <= 1:
         return None
-    description = read_description(study, study.study_name)
-    plan = WorkerPlan(
-        storage=location,
-        study_name=study.study_name,
-        command=uuid.uuid4().hex[:12],  # Of no command of the study: it is searched as before.
-        # The study has that many, so whatever a worker hears first, it begins no trial of the search.
-        settings=dataclasses.replace(settings, max_total_trials=1),
-        gym_packages=tuple(gym_packages),
-        n_threads=default_threads(description.arguments["device"]),
-    )
+    command = uuid.uuid4().hex[:12]  # Of no command of the study: it is searched as before.
+    # The study has that many, so whatever a worker hears first, it begins no trial of the search.
+    settings = dataclasses.replace(settings, max_total_trials=1)
+    words = (location, study.study_name, command, settings, tuple(gym_packages))
+    if stock is None:
+        device = read_description(study, study.study_name).arguments["device"]
+        plan = WorkerPlan(*words, default_threads(device))
+    else:
+        plan = StockWorkerPlan(*words, default_threads("auto"), *stock)
     crew = ProcessCrew(plan, n_jobs, WORK, lambda: reap(study), show)
     crew.enter(Phase.VALIDATION)
     return crew

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 from optuna.trial import TrialState
 
 from sb3_hpo.choice_size import ChoiceSize
-from sb3_hpo.crew import WorkersDieError
+from sb3_hpo.crew import ProcessCrew, WorkersDieError
 from tests.integration.commands import RL_ZOO3, SB3_HPO, interrupt_after, run
 from tests.integration.in_process import run_command
 from tests.integration.made_studies import STORAGE, copied_study, made_study
@@ -43,7 +44,7 @@ def result() -> dict:
 
 
 @pytest.mark.usefixtures("study")
-def test_validate_adds_to_what_is_there():
+def test_validate_adds_to_what_is_there_and_starts_nobody_where_nothing_is_left(monkeypatch):
     options = ["--study-name", "s", "--n-finalists", "1", "--n-validation-episodes", "3"]
     assert run_command(["validate", *options, "--n-validation-seeds", "2"]) == 0
     first, done = result(), trainings()
@@ -56,6 +57,10 @@ def test_validate_adds_to_what_is_there():
     assert trainings()[:4] == done
     assert len(set(trainings())) == len(trainings()) == 8
     assert second["verdict"]["verdict"] in ("better", "not distinguishable", "worse")
+    started: list[ProcessCrew] = []
+    monkeypatch.setattr(ProcessCrew, "start", started.append)
+    assert run_command(["validate", *options, "--n-validation-seeds", "4", "--n-jobs", "2"]) == 0
+    assert (result()["validation"], started) == (second["validation"], [])
 
 
 def test_with_several_processes_a_validation_comes_to_the_same(study, tmp_path):
@@ -147,9 +152,11 @@ def test_a_stock_study_is_validated_and_exported_but_not_replayed(tmp_path, monk
     assert run_command(["validate", *common]) == 2
     assert "give its --algo and --env" in capsys.readouterr().err
     options = ["--n-validation-seeds", "2", "--n-finalists", "1", "--n-validation-episodes", "2"]
-    assert run_command(["validate", *named, *options, "--n-jobs", "2"]) == 2
-    assert "--n-jobs is 2, and study 'stock' was made by the stock zoo" in capsys.readouterr().err
-    assert run_command(["validate", *named, *options]) == 0
+    assert run_command(["validate", *named, *options, "--n-jobs", "2"]) == 0
+    validation = optuna.load_study(study_name="stock-validation", storage="sqlite:///s.db")
+    workers = {trial.user_attrs["worker"]["pid"] for trial in validation.trials if trial.state.name == "COMPLETE"}
+    assert workers
+    assert os.getpid() not in workers
     found = json.loads(Path("logs/dqn/stock/result.json").read_text())
     assert len(found["validation"]["default"]["scores"]) == 2
     assert run_command(["export", *named, "--trial", "0", "--output", "out.yml"]) == 0
