@@ -238,6 +238,7 @@ LAYERS = [
     "compare_options",
     "compare_command",
     "tuning_options",
+    "training_parsers",
     "cli",
 ]
 """From the lowest to the highest: a module imports only those before it. ``spaces`` stands for all of them."""

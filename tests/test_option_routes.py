@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sb3_hpo.cli import tune_parser
 from sb3_hpo.plugin.arguments import given_options, to_settings, zoo_parser
 from sb3_hpo.plugin.preparation import HPO_KEY, _hpo_block
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.training_parsers import tune_parser
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -38,8 +38,8 @@ def test_the_example_of_an_algorithm_is_one():
 
 @pytest.mark.parametrize("command", commands("sb3-hpo tune"))
 def test_commands_of_sb3_hpo_are_accepted(command):
-    from sb3_hpo.cli import tune_parser
     from sb3_hpo.plugin.arguments import given_options, to_settings
+    from sb3_hpo.training_parsers import tune_parser
 
     TuningSettings.from_mappings(
         ("the documentation", to_settings(given_options(tune_parser(), shlex.split(command)[2:])))
@@ -62,7 +62,7 @@ def test_commands_on_a_study_get_as_far_as_the_missing_storage(command, tmp_path
 
 @pytest.mark.parametrize("command", commands("sb3-hpo train"))
 def test_training_commands_are_accepted(command):
-    from sb3_hpo.cli import train_parser
+    from sb3_hpo.training_parsers import train_parser
 
     assert train_parser().parse_args(shlex.split(command)[2:]).trial_id in (0, "best")
 

@@ -11,9 +11,9 @@ import numpy as np
 import optuna
 import pytest
 
-from sb3_hpo.cli import tune_parser
 from sb3_hpo.objective import Objective
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.training_parsers import tune_parser
 from tests.tables import grid_arrays
 from tests.tasks import SPACE
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import rl_zoo3.train
 
-from sb3_hpo.cli import tune_parser
+from sb3_hpo.training_parsers import tune_parser
 from tests import storages
 from tests.integration.commands import RL_ZOO3, run
 from tests.integration.in_process import run_command

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
-from sb3_hpo.cli import tune_parser
+from sb3_hpo.training_parsers import tune_parser
 from sb3_hpo.worker_command import worker_parser
 from tests import storages
 from tests.integration.commands import BIN, TIMEOUT_S
