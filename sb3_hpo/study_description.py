@@ -105,7 +105,7 @@ class StudyDescription:
             "environment",
         ):
             mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
+            if _as_stored(mine) != _as_stored(theirs):
                 raise _other(study_name, name, mine, theirs)
         if len(self.tuning_seeds) != len(other.tuning_seeds):
             raise UserError(
@@ -119,7 +119,7 @@ class StudyDescription:
             )
         keys = sorted(self.configuration.keys() | other.configuration.keys())
         for key in keys:
-            if self.configuration.get(key) != other.configuration.get(key):
+            if _as_stored(self.configuration.get(key)) != _as_stored(other.configuration.get(key)):
                 raise UserError(
                     f"study {study_name!r} was tuned from {key} = {self.configuration.get(key)!r}, this command from "
                     f"{other.configuration.get(key)!r}: give the same -conf and -params, or another --study-name"
@@ -210,6 +210,11 @@ def storable(space: SearchSpace) -> dict[str, Any] | None:
     except (UserError, TypeError):
         return None
     return content
+
+
+def _as_stored(value: object) -> object:
+    """A value as a study keeps it: a tuple that an option gave is a list there."""
+    return json.loads(json.dumps(value))
 
 
 def _wait_for_description(study: optuna.Study) -> None:

@@ -84,6 +84,14 @@ def test_a_study_with_the_arguments_is_replayed_validated_and_gone_on_with(capsy
     assert "give the same, or another --study-name" in capsys.readouterr().err
 
 
+def test_a_study_with_a_tuple_among_the_arguments_is_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = [*ENV, "--env-kwargs", "desc:('SFFF','FHFH','FFFH','HFFG')", *SHORT, *BUDGET, "--study-name", "s"]
+    for _ in range(2):
+        assert run_command(["tune", *given]) == 0
+    assert entry("logs/dqn/s/best.yml")["env_kwargs"] == {"desc": ["SFFF", "FHFH", "FFFH", "HFFG"]}
+
+
 def test_an_older_study_is_replayed_validated_and_rebuilt(older, tmp_path):
     assert run_command(["replay", "--study-name", "older", "--trial", "0"]) == 0
     assert run_command(["validate", "--study-name", "older", *VALIDATION]) == 0
