@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from sb3_hpo.entry_points import entry_points
 from sb3_hpo.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from sb3_hpo.search_space import SearchSpace

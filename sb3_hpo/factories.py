@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from optuna.exceptions import ExperimentalWarning
 
+from sb3_hpo.entry_points import entry_points
 from sb3_hpo.errors import UserError, one_line, unknown_name
 
 if TYPE_CHECKING:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import traceback
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from sb3_hpo.entry_points import entry_points
 from sb3_hpo.errors import UserError, failure_in_one_line, one_line
 from sb3_hpo.storage_failures import ends_the_command
 from sb3_hpo.trial_attributes import was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from importlib.metadata import EntryPoint
     from typing import TypeAlias
 
     import optuna

@@ -22,6 +22,7 @@ LAYERS = [
     "errors",
     "wording",
     "console",
+    "entry_points",
     "whole_files",
     "study_folder",
     "damage",
