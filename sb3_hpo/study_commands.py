@@ -33,7 +33,7 @@ from sb3_hpo.trust import check_modules, check_same_modules
 from sb3_hpo.tuning import check_writable
 from sb3_hpo.validation_trainings import known_scores, open_validation_study
 from sb3_hpo.whole_files import write_whole
-from sb3_hpo.workforce import StartedWhenNeeded
+from sb3_hpo.workforce import StartedWhenNeeded, Workforce
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from sb3_hpo.choice_size import ChoiceSize
     from sb3_hpo.crew import ProcessCrew
     from sb3_hpo.plugin.task import ZooTask
-    from sb3_hpo.workforce import Workforce
 
 
 def validate_command(words: Sequence[str]) -> int:
