@@ -120,7 +120,6 @@ class _TrainingParser(OneLineParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._zoo_options: Any = None
-        # Looked up once: it asks all installed packages what they offer.
         self._other_help = _other_help()
         super().__init__(*args, **kwargs)
         self._zoo_options = self.add_argument_group("options of rl_zoo3 train")

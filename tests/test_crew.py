@@ -16,7 +16,7 @@ from sb3_hpo.settings import TuningSettings
 from sb3_hpo.storage_failures import StorageLostError
 from sb3_hpo.trial_attributes import WORKER
 from sb3_hpo.worker_identity import identity
-from sb3_hpo.worker_plan import WorkerPlan
+from sb3_hpo.worker_plan import StockWorkerPlan, WorkerPlan
 from tests.fault_scene import is_gone
 from tests.forked_commands import forking_context, wait_until
 
@@ -141,5 +141,8 @@ def test_it_knows_the_trials_of_its_workers(make_crew: Callable[..., ProcessCrew
 
 
 def test_a_plan_does_not_show_its_storage() -> None:
-    plan = WorkerPlan("postgresql://u:s3cret@h/d", "s", "c", TuningSettings(storage="mysql://u:s3cret@h"), (), 1)
+    settings = TuningSettings(storage="mysql://u:s3cret@h")
+    plan = WorkerPlan("postgresql://u:s3cret@h/d", "s", "c", settings, (), 1)
+    stock = StockWorkerPlan("postgresql://u:s3cret@h/d", "s", "c", settings, (), 1, "dqn", "CartPole-v1", None)
     assert repr(plan) == "WorkerPlan(study_name='s', command='c')"
+    assert "s3cret" not in repr(stock)
