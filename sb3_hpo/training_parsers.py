@@ -25,25 +25,28 @@ DEFAULT_ALGO = "dqn"
 
 def tune_parser() -> argparse.ArgumentParser:
     """The parser of ``sb3-hpo tune``: every option of ``rl_zoo3 train``, and this project's."""
-    parser = zoo_parser(_TrainingParser)
-    parser.prog = "sb3-hpo tune"
-    parser.description = (
+    parser = _training_parser(
+        "tune",
         "Tune an algorithm on an environment: DQN on CartPole-v1 unless told otherwise, for 20 minutes unless "
-        "--n-trials, --max-total-trials or --timeout says otherwise."
+        "--n-trials, --max-total-trials or --timeout says otherwise.",
     )
     add_tuning_options(parser)
-    parser.set_defaults(algo=DEFAULT_ALGO)
     return parser
 
 
 def train_parser() -> argparse.ArgumentParser:
     """The parser of ``sb3-hpo train``: the options of ``rl_zoo3 train``."""
-    parser = zoo_parser(_TrainingParser)
-    parser.prog = "sb3-hpo train"
-    parser.description = (
+    return _training_parser(
+        "train",
         "Train as rl_zoo3 train does, with this plugin loaded: any tunable algorithm, and any trial of a study "
-        "(--study-name NAME --trial-id N, or --trial-id best)."
+        "(--study-name NAME --trial-id N, or --trial-id best).",
     )
+
+
+def _training_parser(command: str, description: str) -> argparse.ArgumentParser:
+    parser = zoo_parser(_TrainingParser)
+    parser.prog = f"sb3-hpo {command}"
+    parser.description = description
     parser.set_defaults(algo=DEFAULT_ALGO)
     return parser
 
