@@ -19,7 +19,7 @@ import sqlalchemy
 from optuna.storages._rdb.models import BaseModel
 
 from sb3_hpo.damage import FAILURE, LOST, Contents
-from sb3_hpo.sqlite_rows import Readable, Row, indexed_keys, indexed_names, open_read_only, readable_rows
+from sb3_hpo.sqlite_rows import SMALLEST_ROW, Readable, Row, indexed_keys, indexed_names, open_read_only, readable_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ def recover(path: Path, timeout: float) -> Recovered:
             # Without it SQLite refuses to read anything of a file that was cut off.
             connection.execute("PRAGMA writable_schema = ON")
             connection.text_factory = bytes
-            return _Recovery(connection, path.stat().st_size).run()
+            return _Recovery(connection, path.stat().st_size // SMALLEST_ROW).run()
     except sqlite3.DatabaseError:
         return Recovered({})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -137,12 +137,29 @@ def test_file_cut_off_anywhere(made: Path, tmp_path_factory, kind: str, where: f
 @pytest.mark.parametrize("kind", KINDS)
 @ANYWHERE
 @given(where=st.floats(0, 1), length=st.integers(32, 10_000), seed=st.one_of(st.none(), st.integers(0, 1_000)))
+# All keys of the values become others, and their index is lost: nothing fails, and no value is there.
+@example(where=0.5797, length=4096, seed=504)
 def test_noise_anywhere(made: Path, tmp_path_factory, kind: str, where: float, length: int, seed: int | None) -> None:
     content = bytearray((made / f"s{kind}").read_bytes())
     start = int(where * len(content))
     length = min(length, len(content) - start)
     content[start : start + length] = bytes(length) if seed is None else random.Random(seed).randbytes(length)
     check(made, tmp_path_factory.getbasetemp() / "noise", kind, bytes(content))
+
+
+def test_values_under_other_keys_cost_their_trials(made: Path, tmp_path: Path) -> None:
+    """Nothing is found where values are looked for, and nothing fails; nor does an index say that there were any."""
+    file = shutil.copy(made / "s.db", tmp_path / "s.db")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE trial_values SET trial_value_id = trial_value_id + 1000000")
+        query = "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'trial_values'"
+        pages = [page for (page,) in connection.execute(query)]
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(file.read_bytes())
+    assert pages
+    for page in pages:
+        content[(page - 1) * size : page * size] = bytes(size)
+    assert check(made, tmp_path / "damaged", ".db", bytes(content)) == {}
 
 
 def test_only_the_trials_of_a_lost_line_are_lost(made: Path, tmp_path: Path) -> None:
