@@ -20,8 +20,7 @@ MAX_FAILURES = 2_000
 and as many for each index. In a file of 10 MB that is down to ranges of some 300 keys."""
 
 SMALLEST_ROW = 16
-"""Bytes of a row at least: a pointer, a header and five columns. Where the end of a table is lost no key is looked for
-that the file had no room for."""
+"""Bytes of a row of Optuna at least: a pointer, a header and its columns."""
 
 Row = dict[str, Any]
 
@@ -46,17 +45,17 @@ class Readable:
         self.end_is_lost = end_is_lost
 
 
-def readable_rows(connection: sqlite3.Connection, table: sqlalchemy.Table, largest: int) -> Readable:
+def readable_rows(connection: sqlite3.Connection, table: sqlalchemy.Table, size: int) -> Readable:
     """Read a table around what is damaged.
 
     :param connection: one that returns text as bytes
     :param table: what Optuna says the table is
-    :param largest: no key is larger
+    :param size: bytes of the file: no key is larger
     """
     key = _key(table)
     columns = [column.name for column in table.columns]
     query = _select([key, *columns], table.name, "NOT INDEXED")
-    found, failed = _read(connection, query, key, largest)
+    found, failed = _read(connection, query, key, size)
     rows: dict[int, Row] = {}
     for values in found:
         row = _sound(dict(zip(columns, values[1:], strict=True)), table)
@@ -81,7 +80,7 @@ def _n_cells(connection: sqlite3.Connection, table: str) -> int:
 
 
 def indexed_keys(
-    connection: sqlite3.Connection, table: sqlalchemy.Table, parent: str, largest: int
+    connection: sqlite3.Connection, table: sqlalchemy.Table, parent: str, size: int
 ) -> tuple[dict[int, int], bool]:
     """Which row belongs to which parent, as an index has it, which is kept apart from the table.
 
@@ -93,7 +92,7 @@ def indexed_keys(
     if name is None:
         return {}, False
     query = _select([parent, key], table.name, f'INDEXED BY "{name}"')
-    found, failed = _read(connection, query, parent, largest)
+    found, failed = _read(connection, query, parent, size)
     parents = {row: owner for owner, row in found if isinstance(owner, int) and isinstance(row, int)}
     return parents, not failed
 
@@ -136,7 +135,7 @@ def _text(value: Any) -> str:
 
 
 def _read(
-    connection: sqlite3.Connection, query: str, column: str, largest: int
+    connection: sqlite3.Connection, query: str, column: str, size: int
 ) -> tuple[list[tuple[Any, ...]], list[int]]:
     """Rows by ranges of a column, the large ranges first: one that fails is halved.
 
@@ -144,7 +143,7 @@ def _read(
     """
     found: dict[tuple[Any, ...], None] = {}
     failed: list[int] = []
-    ranges = collections.deque([(-1, largest)])
+    ranges = collections.deque([(-1, _largest(connection, query, column, size))])
     n_failures = 0
     while ranges:
         low, high = ranges.popleft()
@@ -160,6 +159,18 @@ def _read(
             middle = (low + high) // 2
             ranges.extend([(low, middle), (middle + 1, high)])
     return list(found), failed
+
+
+def _largest(connection: sqlite3.Connection, query: str, column: str, size: int) -> int:
+    """Up to where keys are looked for: the last one, or, where that is lost, as many rows as the file has room for."""
+    room = size // SMALLEST_ROW
+    try:
+        last = connection.execute(f'{query} ORDER BY "{column}" DESC LIMIT 1').fetchone()
+    except sqlite3.DatabaseError:
+        return room
+    # Noise may have made any number of it.
+    is_key = last is not None and isinstance(last[0], int) and last[0] <= size
+    return max(room, last[0]) if is_key else room
 
 
 def _sound(row: Row, table: sqlalchemy.Table) -> Row | None:

@@ -19,7 +19,7 @@ import sqlalchemy
 from optuna.storages._rdb.models import BaseModel
 
 from sb3_hpo.damage import FAILURE, LOST, Contents
-from sb3_hpo.sqlite_rows import SMALLEST_ROW, Readable, Row, indexed_keys, indexed_names, open_read_only, readable_rows
+from sb3_hpo.sqlite_rows import Readable, Row, indexed_keys, indexed_names, open_read_only, readable_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,15 +57,15 @@ def recover(path: Path, timeout: float) -> Recovered:
             # Without it SQLite refuses to read anything of a file that was cut off.
             connection.execute("PRAGMA writable_schema = ON")
             connection.text_factory = bytes
-            return _Recovery(connection, path.stat().st_size // SMALLEST_ROW).run()
+            return _Recovery(connection, path.stat().st_size).run()
     except sqlite3.DatabaseError:
         return Recovered({})
 
 
 class _Recovery:
-    def __init__(self, connection: sqlite3.Connection, largest: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, size: int) -> None:
         self._connection = connection
-        self._largest = largest
+        self._size = size
         self._tables: dict[str, sqlalchemy.Table] = {
             table.name: table for table in BaseModel.metadata.sorted_tables if table.name not in _VERSIONS
         }
@@ -73,7 +73,7 @@ class _Recovery:
 
     def run(self) -> Recovered:
         rows = {name: self._readable(name) for name in self._tables}
-        owners, is_whole = indexed_keys(self._connection, self._tables[TRIALS], "study_id", self._largest)
+        owners, is_whole = indexed_keys(self._connection, self._tables[TRIALS], "study_id", self._size)
         found = rows[TRIALS].rows
         if is_whole and found.keys() <= owners.keys():
             found = {key: row for key, row in found.items() if owners[key] == row["study_id"]}
@@ -88,7 +88,7 @@ class _Recovery:
         return Recovered({name: [row for _, row in sorted(found.items())] for name, found in kept.items()})
 
     def _readable(self, name: str) -> Readable:
-        return readable_rows(self._connection, self._tables[name], self._largest)
+        return readable_rows(self._connection, self._tables[name], self._size)
 
     def _studies(self, rows: dict[int, Row], named: Iterable[object]) -> dict[int, Row]:
         """Studies, those too whose row is lost: an index may still have the name, and the trials say that they are."""
@@ -129,7 +129,7 @@ class _Recovery:
         rows = {row_key: row for row_key, row in readable.rows.items() if row[column] in parents[parent]}
         rows = _without_repeats(rows, self._tables[name])
         if parent == TRIALS:
-            owners, is_whole = indexed_keys(self._connection, self._tables[name], column, self._largest)
+            owners, is_whole = indexed_keys(self._connection, self._tables[name], column, self._size)
             self._suspects |= {owner for row_key, owner in owners.items() if row_key not in rows}
             contradicted = [row_key for row_key, row in rows.items() if owners.get(row_key, row[column]) != row[column]]
             self._suspects |= {rows[row_key][column] for row_key in contradicted}

@@ -147,19 +147,32 @@ def test_noise_anywhere(made: Path, tmp_path_factory, kind: str, where: float, l
     check(made, tmp_path_factory.getbasetemp() / "noise", kind, bytes(content))
 
 
-def test_values_under_other_keys_cost_their_trials(made: Path, tmp_path: Path) -> None:
-    """Nothing is found where values are looked for, and nothing fails; nor does an index say that there were any."""
-    file = shutil.copy(made / "s.db", tmp_path / "s.db")
+def without_indexes(made: Path, folder: Path, change: str, table: str) -> bytes:
+    """An SQLite file in which something was changed, with noughts in the place of the indexes of a table."""
+    file = shutil.copy(made / "s.db", folder / "s.db")
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE trial_values SET trial_value_id = trial_value_id + 1000000")
-        query = "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'trial_values'"
-        pages = [page for (page,) in connection.execute(query)]
+        connection.execute(change)
+        query = "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = ?"
+        pages = [page for (page,) in connection.execute(query, [table])]
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     content = bytearray(file.read_bytes())
     assert pages
     for page in pages:
         content[(page - 1) * size : page * size] = bytes(size)
-    assert check(made, tmp_path / "damaged", ".db", bytes(content)) == {}
+    return bytes(content)
+
+
+def test_values_under_other_keys_cost_their_trials(made: Path, tmp_path: Path) -> None:
+    """Nothing is found where values are looked for, and nothing fails; nor does an index say that there were any."""
+    change = "UPDATE trial_values SET trial_value_id = trial_value_id + 1000000"
+    content = without_indexes(made, tmp_path, change, "trial_values")
+    assert check(made, tmp_path / "damaged", ".db", content) == {}
+
+
+def test_nothing_is_lost_where_keys_are_large_because_studies_were_deleted(made: Path, tmp_path: Path) -> None:
+    change = "UPDATE trial_values SET trial_value_id = trial_value_id + 50000"
+    content = without_indexes(made, tmp_path, change, "trial_user_attributes")
+    assert check(made, tmp_path / "damaged", ".db", content) == sound_trials(made / "s.db")
 
 
 def test_only_the_trials_of_a_lost_line_are_lost(made: Path, tmp_path: Path) -> None:
