@@ -47,6 +47,7 @@ TASKS = {
     "acrobot": Versus("ppo", "Acrobot-v1", 100_000),
     "pendulum": Versus("sac", "Pendulum-v1", 5_000),
     "pendulum-ppo": Versus("ppo", "Pendulum-v1"),
+    "mountain-car-continuous": Versus("ppo", "MountainCarContinuous-v0"),
 }
 """With shorter trainings than the zoo's where that has a single one take minutes."""
 
