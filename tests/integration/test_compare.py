@@ -6,13 +6,12 @@ import json
 import signal
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.commands import SB3_HPO, interrupt_after, run
+from tests.forked_commands import forked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMPARE = [
-    *SB3_HPO,
     "compare",
     *("--algo", "a2c", "--env", "CartPole-v1", "-n", "200", "--samplers", "grid,random", "--budget", "2"),
     *("--repetitions", "1", "--n-seeds", "1", "--seed", "3", "--json", "found.json"),
@@ -32,15 +31,14 @@ def found(folder: Path) -> dict[str, Any]:
 
 def test_two_processes_that_were_stopped_find_what_one_does(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir()
-    two.mkdir()
-    printed = run([*COMPARE, "--n-jobs", "1"], one).stdout
-    assert "trainings of a search try" in printed
+    with forked([*COMPARE, "--n-jobs", "1"], one) as command:
+        assert "trainings of a search try" in command.ends()
     assert (one / "compare.png").read_bytes().startswith(b"\x89PNG")
-    code, output = interrupt_after([*COMPARE, "--n-jobs", "2"], two, "fresh seed", signal.SIGINT)
-    assert code == 128 + signal.SIGINT, output
-    assert "the same command goes on" in output
+    with forked([*COMPARE, "--n-jobs", "2"], two) as command:
+        command.wait_for("fresh seed")
+        command.send(signal.SIGINT)
+        assert "the same command goes on" in command.ends(128 + signal.SIGINT)
     assert not (two / "compare.png").exists()
-    again = run([*COMPARE, "--n-jobs", "2"], two).stdout
-    assert "picture: compare.png" in again
+    with forked([*COMPARE, "--n-jobs", "2"], two) as command:
+        assert "picture: compare.png" in command.ends()
     assert found(one) == found(two)

@@ -8,9 +8,10 @@ import signal
 import optuna
 import pytest
 
-from tests.integration.commands import SB3_HPO, SHORT, interrupt_after, run
+from tests.forked_commands import forked
+from tests.integration.commands import SHORT
 
-TUNE = [*SB3_HPO, "tune", *SHORT, "--study-name", "stopped", "--pruner", "none", "--n-finalists", "1"]
+TUNE = ["tune", *SHORT, "--study-name", "stopped", "--pruner", "none", "--n-finalists", "1"]
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -18,8 +19,10 @@ def test_a_signal_after_three_trials_gives_all_files_and_resuming_tries_other_co
     tmp_path, number, exit_code
 ):
     options = ["--n-trials", "500", "--n-validation-seeds", "2"]
-    code, output = interrupt_after([*TUNE, *options], tmp_path, "trial 2 ", number)
-    assert code == exit_code, output
+    with forked([*TUNE, *options], tmp_path) as command:
+        command.wait_for("trial 2 ")
+        command.send(number)
+        command.ends(exit_code)
     folder = tmp_path / "logs" / "dqn" / "stopped"
     first = json.loads((folder / "result.json").read_text())
     assert (folder / "best.yml").exists()
@@ -27,7 +30,8 @@ def test_a_signal_after_three_trials_gives_all_files_and_resuming_tries_other_co
     assert first["n_trials"]["failed"] == 0
     assert len(first["validation"]["winner"]["scores"]) == 2
 
-    run([*TUNE, "--n-trials", "2", "--n-validation-seeds", "0"], tmp_path)
+    with forked([*TUNE, "--n-trials", "2", "--n-validation-seeds", "0"], tmp_path) as command:
+        command.ends()
     study = optuna.load_study(study_name="stopped", storage=f"sqlite:///{tmp_path / 'logs' / 'sb3_hpo.db'}")
     second = json.loads((folder / "result.json").read_text())
     assert second["n_trials"]["complete"] == first["n_trials"]["complete"] + 2

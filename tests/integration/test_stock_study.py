@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import optuna
-import pytest
 import yaml
 
 from tests.integration.commands import PLUGIN, RL_ZOO3, run
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_trial_of_the_stock_zoo_is_trained_again_trial_0_included(tmp_path, number):
-    common = [
-        "--algo",
-        "dqn",
-        "--env",
-        "CartPole-v1",
-        "-n",
-        "200",
-        "--study-name",
-        "stock",
-        "--storage",
-        "sqlite:///s.db",
-    ]
+def test_trials_of_the_stock_zoo_are_trained_again_trial_0_included(tmp_path):
+    common = ["--algo", "dqn", "--env", "CartPole-v1", "-n", "200", "--study-name", "stock"]
+    common += ["--storage", "sqlite:///s.db"]
     run([*RL_ZOO3, *common, "-optimize", "--n-trials", "2", "--no-optim-plots", "--seed", "1"], tmp_path)
-    trial = optuna.load_study(study_name="stock", storage=f"sqlite:///{tmp_path / 's.db'}").trials[number]
-    run([*RL_ZOO3, *common, *PLUGIN, "--trial-id", str(number), "--eval-freq", "-1"], tmp_path)
-    saved = tmp_path / "logs" / "dqn" / "CartPole-v1_2" / "CartPole-v1" / "config.yml"
-    config = dict(yaml.load(saved.read_text(), Loader=yaml.UnsafeLoader))
-    assert config["learning_rate"] == trial.params["learning_rate"]
-    assert config["gamma"] == 1 - trial.params["one_minus_gamma"]
-    assert config["batch_size"] == 2 ** trial.params["batch_size_pow"]
+    trials = optuna.load_study(study_name="stock", storage=f"sqlite:///{tmp_path / 's.db'}").trials
+    for trial in trials:
+        run([*RL_ZOO3, *common, *PLUGIN, "--trial-id", str(trial.number), "--eval-freq", "-1"], tmp_path)
+        # The first folder is that of the search.
+        saved = tmp_path / "logs" / "dqn" / f"CartPole-v1_{2 + trial.number}" / "CartPole-v1" / "config.yml"
+        config = dict(yaml.load(saved.read_text(), Loader=yaml.UnsafeLoader))
+        assert config["learning_rate"] == trial.params["learning_rate"]
+        assert config["gamma"] == 1 - trial.params["one_minus_gamma"]
+        assert config["batch_size"] == 2 ** trial.params["batch_size_pow"]
 
 
 def test_what_the_stock_zoo_trips_over_is_read():

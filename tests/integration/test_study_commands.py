@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from sb3_hpo.choice_size import ChoiceSize
 from sb3_hpo.crew import ProcessCrew, WorkersDieError
+from sb3_hpo.trial_attributes import WORKER
 from tests.integration.commands import RL_ZOO3, SB3_HPO, interrupt_after, run
 from tests.integration.in_process import run_command
 from tests.integration.made_studies import STORAGE, copied_study, made_study
@@ -79,7 +80,9 @@ def test_with_several_processes_a_validation_comes_to_the_same(study, tmp_path):
     assert together["validation"] == alone["validation"]
     assert together["verdict"] == alone["verdict"]
     validation = optuna.load_study(study_name="s-validation", storage=STORAGE)
-    assert len({trial.user_attrs["worker"]["pid"] for trial in validation.trials}) >= 3
+    # A worker that is stopped where a training begins has not said yet that it is its own.
+    pids = {trial.user_attrs[WORKER]["pid"] for trial in validation.trials if WORKER in trial.user_attrs}
+    assert len(pids) >= 3
     assert not validation.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
     complete = validation.get_trials(states=(TrialState.COMPLETE,))
     assert len({(trial.user_attrs["candidate"], trial.user_attrs["seed"]) for trial in complete}) == len(complete)
