@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-MAX_FAILURES = 2_000
-"""Attempts to read a part of a table that may fail before the rest of it counts as lost: about a twentieth of a second,
-and as many for each index. In a file of 10 MB that is down to ranges of some 300 keys."""
+MAX_FAILURES = 20_000
+"""Attempts to read a part of a table that may fail before the rest of it counts as lost: less than half a second."""
+
+BYTES_PER_FAILURE = 64
+"""Bytes of the file for each such attempt where that allows fewer: 64 attempts for a page of 4,096 bytes."""
 
 SMALLEST_ROW = 16
 """Bytes of a row of Optuna at least: a pointer, a header and its columns."""
@@ -144,7 +146,7 @@ def _read(
     found: dict[tuple[Any, ...], None] = {}
     failed: list[int] = []
     ranges = collections.deque([(-1, _largest(connection, query, column, size))])
-    n_failures = 0
+    n_failures, may_fail = 0, min(MAX_FAILURES, size // BYTES_PER_FAILURE)
     while ranges:
         low, high = ranges.popleft()
         try:
@@ -153,7 +155,7 @@ def _read(
                 low = max(low, row[0]) if isinstance(row[0], int) else low
         except sqlite3.DatabaseError:
             n_failures += 1
-            if low >= high or n_failures > MAX_FAILURES:
+            if low >= high or n_failures > may_fail:
                 failed.append(high)
                 continue
             middle = (low + high) // 2

@@ -175,6 +175,16 @@ def test_nothing_is_lost_where_keys_are_large_because_studies_were_deleted(made:
     assert check(made, tmp_path / "damaged", ".db", content) == sound_trials(made / "s.db")
 
 
+def test_trials_behind_a_lost_page_are_kept(made: Path, tmp_path: Path) -> None:
+    content, size, table_leaf = bytearray((made / "s.db").read_bytes()), 4096, 13
+    pages = [content[start : start + size] for start in range(0, len(content), size)]
+    lost = next(n for n, page in enumerate(pages) if page[0] == table_leaf and b"hyperparams" in page)
+    content[lost * size : (lost + 1) * size] = bytes(size)
+    found, sound = check(made, tmp_path / "damaged", ".db", bytes(content)), sound_trials(made / "s.db")
+    assert list(sound)[-1] in found
+    assert len(sound) / 2 < len(found) < len(sound)
+
+
 def test_only_the_trials_of_a_lost_line_are_lost(made: Path, tmp_path: Path) -> None:
     lines = (made / "s.log").read_bytes().splitlines(keepends=True)
     sound = trials(made / "s.log")
