@@ -128,10 +128,12 @@ class TrainingQueue:
         """
         needed = {(candidate.fingerprint, seed): (candidate, seed) for candidate, seed in pairs}
         self.withdraw(but=needed.keys())
-        running = self._trials((TrialState.RUNNING,))
-        there = {_key(t) for t in self._trials((TrialState.WAITING, TrialState.COMPLETE))} | set(map(_key, running))
-        for key, (candidate, seed) in list(needed.items())[: max(1, n_workers, 2 * len(running))]:
-            if key not in there:
+        # At one look: what a worker takes between two would be in neither, and asked for again.
+        there = self._trials((TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE))
+        n_running = sum(trial.state == TrialState.RUNNING for trial in there)
+        keys = set(map(_key, there))
+        for key, (candidate, seed) in list(needed.items())[: max(1, n_workers, 2 * n_running)]:
+            if key not in keys:
                 self._add(candidate, seed)
 
     def withdraw(self, but: Collection[Key] = ()) -> None:

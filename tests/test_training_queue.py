@@ -43,6 +43,27 @@ def test_as_many_trainings_wait_as_there_are_workers_and_none_twice(study: optun
     assert queue.failures(0) == {}
 
 
+@pytest.mark.parametrize("n_looks", [1, 2, 3])
+def test_a_training_that_a_worker_takes_meanwhile_is_not_asked_for_again(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch, n_looks: int
+) -> None:
+    queue = TrainingQueue(study, 3)
+    queue.ask_for([(ONE, 1)], 1)
+    looks: list[Any] = []
+    trial_id = study.trials[0]._trial_id
+    look = study.get_trials
+
+    def taken_between_looks(*args: Any, **kwargs: Any) -> Any:
+        looks.append(look(*args, **kwargs))
+        if len(looks) == n_looks:
+            study._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        return looks[-1]
+
+    monkeypatch.setattr(study, "get_trials", taken_between_looks)
+    queue.ask_for([(ONE, 1)], 1)
+    assert len(look()) == 1
+
+
 def test_seconds_are_those_of_the_longest_training(study: optuna.Study) -> None:
     queue = TrainingQueue(study, 3)
     assert queue.seconds() == {}
