@@ -89,6 +89,8 @@ def reuse_the_forkserver() -> None:
     server: Any = forkserver._forkserver
     if server._forkserver_address is not None:
         server.ensure_running = lambda: None
+        # The module has its own reference to the method, which whoever prepares processes calls.
+        forkserver.ensure_running = lambda: None
 
 
 def _command(words: list[str], folder: str, printed: str, environment: dict[str, str]) -> None:

@@ -5,12 +5,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sb3_hpo import processes
 from sb3_hpo.processes import prepare_processes, process_context, usable_cores
-from tests.forked_commands import PRELOADED
+from tests.forked_commands import PRELOADED, forking_context, reuse_the_forkserver
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 @pytest.mark.parametrize(
@@ -83,3 +87,27 @@ def test_ctrl_c_is_this_process_s_again_once_others_are_prepared() -> None:
     before = signal.getsignal(signal.SIGINT)
     prepare_processes(PRELOADED)
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_what_a_forked_command_starts_is_forked_from_where_it_was_forked_itself() -> None:
+    """Another process that has imported everything takes seconds, and none of them is what such a test is about."""
+    ours, theirs = forking_context().Pipe()
+    command = forking_context().Process(target=_start_and_tell_parents, args=(theirs,))
+    command.start()
+    of_command, of_worker = ours.recv()
+    command.join(30)
+    assert of_command == of_worker != os.getpid()
+
+
+def _start_and_tell_parents(connection: Connection) -> None:
+    reuse_the_forkserver()
+    prepare_processes(["json"])
+    ours, theirs = process_context().Pipe()
+    worker = process_context().Process(target=_tell_parent, args=(theirs,))
+    worker.start()
+    connection.send((os.getppid(), ours.recv()))
+    worker.join(30)
+
+
+def _tell_parent(connection: Connection) -> None:
+    connection.send(os.getppid())
