@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import platform
+import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,7 @@ def installed_versions(modules: Sequence[str] = ()) -> dict[str, str]:
 
     :param modules: modules that register environments
     """
-    distributions = metadata.packages_distributions() if modules else {}
+    distributions = _packages_distributions(tuple(sys.path)) if modules else {}
     named = [name for module in modules for name in distributions.get(module.partition(".")[0], [])]
     versions = {"python": ".".join(platform.python_version_tuple()[:2])}
     versions.update({name: _version(name) for name in dict.fromkeys((*PACKAGES, *named))})
@@ -47,6 +49,12 @@ def differences(study: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
         for name, version in study.items()
         if here.get(name, ABSENT) != version
     ]
+
+
+@functools.cache
+def _packages_distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Which packages each module belongs to: read once, as it takes a second with 180 packages."""
+    return metadata.packages_distributions()
 
 
 def _version(name: str) -> str:
