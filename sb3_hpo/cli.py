@@ -70,8 +70,8 @@ def _run(words: list[str]) -> int:
 
 
 def _tune(words: list[str]) -> int:
-    if not {"-h", "--help"} & set(words) and not any(word.startswith("--cluster") for word in words):
-        _prepare_workers()
+    if not any(word.startswith("--cluster") for word in words) and not _works_alone(words):
+        _prepare_workers(words)
 
     from sb3_hpo.plugin import arguments
     from sb3_hpo.training_parsers import parse, tune_parser
@@ -86,8 +86,8 @@ def _tune(words: list[str]) -> int:
 
 
 def _validate(words: list[str]) -> int:
-    if not {"-h", "--help"} & set(words):
-        _prepare_workers()
+    if not _works_alone(words):
+        _prepare_workers(words)
 
     from sb3_hpo.crew import WorkersDieError
     from sb3_hpo.storage_failures import failures_in_one_line
@@ -102,8 +102,7 @@ def _validate(words: list[str]) -> int:
 
 
 def _worker(words: list[str]) -> int:
-    if not {"-h", "--help"} & set(words):
-        _prepare_workers()
+    _prepare_workers(words)
 
     from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
     from sb3_hpo.crew import WorkersDieError
@@ -119,7 +118,22 @@ def _worker(words: list[str]) -> int:
         return 1
 
 
-def _prepare_workers() -> None:
+def _works_alone(words: list[str]) -> bool:
+    """Whether a command will start no worker, as far as its words tell before they are parsed: that is too late."""
+    from sb3_hpo.processes import usable_cores
+
+    n_jobs = str(usable_cores())
+    for word, next_word in zip(words, [*words[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--n-jobs":
+            n_jobs = value or next_word
+    return n_jobs == "1"
+
+
+def _prepare_workers(words: list[str]) -> None:
+    if {"-h", "--help"} & set(words):
+        return
+
     from sb3_hpo.processes import prepare_processes
 
     # The last one torch imports at the first optimizer, which takes each worker two seconds.

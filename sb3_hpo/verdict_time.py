@@ -1,4 +1,4 @@
-"""Whether a time limit leaves validation the trainings of a verdict, or of all its seeds if they are fewer."""
+"""Whether a time limit leaves validation the trainings of a verdict, and the whole enough of them to find something."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from optuna.trial import FrozenTrial
+
+ENOUGH = 40
+"""Trainings of the default that a time limit should be worth, of all workers together, validation included.
+
+DQN on CartPole: of seven runs worth about 50 of them five ended with a winner that solves the task on at least nine
+fresh seeds of ten, of five worth 17 to 25 one (``benchmarks/README.md``, ``repeat_tune.py``).
+"""
 
 _MARGIN = 1.1
 """By so much more time is suggested than is expected to be enough."""
@@ -42,17 +49,35 @@ class VerdictTime:
         if seconds is None or self._seconds is None:
             return
         self._is_told = True
+        says = self._too_few_to_compare(seconds, self._seconds) or self._too_few_in_all(seconds, self._seconds)
+        if says:
+            self._say(f"a training of the default takes about {duration(seconds)}: {says}")
+
+    def _too_few_to_compare(self, seconds: float, available: float) -> str:
         n_at_once = min(self._n_workers, self._n_trainings)
-        n_affordable = int(MAX_VALIDATION_SHARE * self._seconds / seconds) * n_at_once
+        n_affordable = int(MAX_VALIDATION_SHARE * available / seconds) * n_at_once
         if n_affordable >= self._n_trainings:
-            return
-        wanted = _MARGIN * math.ceil(self._n_trainings / n_at_once) * seconds / MAX_VALIDATION_SHARE
-        self._say(
-            f"a training of the default takes about {duration(seconds)}: in its half of the time validation can do "
-            f"{n_affordable or 'none'} of the {self._n_trainings} that it takes to compare two on "
-            f"{count(self._n_trainings // 2, 'seed')}; shorter trainings (-n) or --timeout "
-            f"{math.ceil(wanted / 60.0)}m would be enough"
+            return ""
+        wanted = math.ceil(self._n_trainings / n_at_once) * seconds / MAX_VALIDATION_SHARE
+        return (
+            f"in its half of the time validation can do {n_affordable or 'none'} of the {self._n_trainings} that it "
+            f"takes to compare two on {count(self._n_trainings // 2, 'seed')}; shorter trainings (-n) or --timeout "
+            f"{_minutes(wanted)}m would be enough"
         )
+
+    def _too_few_in_all(self, seconds: float, available: float) -> str:
+        n_affordable = int(available * self._n_workers / seconds)
+        if not self._n_trainings or n_affordable >= ENOUGH:
+            return ""
+        wanted = ENOUGH * seconds / self._n_workers
+        return (
+            f"the time is worth {n_affordable} of them, and runs worth less than {ENOUGH} often find nothing that "
+            f"holds; shorter trainings (-n) or --timeout {_minutes(wanted)}m would be enough"
+        )
+
+
+def _minutes(seconds: float) -> int:
+    return math.ceil(_MARGIN * seconds / 60.0)
 
 
 def _seconds_of_default(trial: FrozenTrial) -> float | None:

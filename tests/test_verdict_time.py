@@ -42,13 +42,36 @@ def test_what_is_missing_is_told_once_with_what_to_do() -> None:
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 8, 100])
 @pytest.mark.parametrize("n_seeds", [1, 2, 4, 10])
 def test_with_the_time_that_it_suggests_nothing_is_missing(n_workers: int, n_seeds: int) -> None:
+    """First for the comparison, then in all."""
     trials = [paused([30.0, 60.0], **OF_DEFAULT)]
     (line,) = told(trials, 300.0, n_workers, n_seeds)
     n_compared = min(4, n_seeds)
-    assert f"validation can do none of the {2 * n_compared} that it takes to compare two on {n_compared} seed" in line
-    minutes = float(line.partition("--timeout ")[2].partition("m ")[0])
-    assert not told(trials, 60.0 * minutes, n_workers, n_seeds)
-    assert told(trials, 60.0 * minutes / 1.3, n_workers, n_seeds)
+    missing = f"of the {2 * n_compared} that it takes to compare two on {n_compared} seed"
+    assert f"validation can do none {missing}" in line
+    seconds = suggested(line)
+    assert missing in told(trials, seconds / 1.3, n_workers, n_seeds)[0]
+    lines = told(trials, seconds, n_workers, n_seeds)
+    if lines:
+        (line,) = lines
+        assert f"the time is worth {int(n_workers * seconds / 600.0)} of them, and runs worth less than 40" in line
+        seconds = suggested(line)
+        assert told(trials, seconds / 1.3, n_workers, n_seeds)
+    assert not told(trials, seconds, n_workers, n_seeds)
+
+
+def test_what_the_time_is_worth_is_told_where_it_is_little() -> None:
+    """Trainings of ten minutes, 38 of them in two workers."""
+    trials = [paused([30.0, 60.0], **OF_DEFAULT)]
+    assert told(trials, 11_400.0) == [
+        "a training of the default takes about 10 min 00 s: the time is worth 38 of them, and runs worth less than 40 "
+        "often find nothing that holds; shorter trainings (-n) or --timeout 221m would be enough"
+    ]
+    assert not told(trials, 12_000.0)
+
+
+def suggested(line: str) -> float:
+    """Seconds."""
+    return 60.0 * float(line.partition("--timeout ")[2].partition("m ")[0])
 
 
 @pytest.mark.parametrize(
