@@ -41,11 +41,20 @@ class ForkedCommand(RunningCommand):
     :param words: its words
     :param folder: where it runs, and where what it prints is kept
     :param environment: variables besides those of this process
+    :param for_workers: whether its workers have them, too; what they are forked from is then another process, which
+        takes it some seconds
     """
 
-    def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        for_workers: bool = False,
+    ) -> None:
         super().__init__(folder)
-        arguments = (list(words), str(folder), str(self._printed), dict(environment or {}))
+        arguments = (list(words), str(folder), str(self._printed), dict(environment or {}), for_workers)
         self.process = forking_context().Process(target=_command, args=arguments)
         self.process.start()
 
@@ -65,9 +74,11 @@ class ForkedCommand(RunningCommand):
 
 
 @contextlib.contextmanager
-def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[ForkedCommand]:
+def forked(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None, *, for_workers: bool = False
+) -> Iterator[ForkedCommand]:
     """A command, killed afterwards if it still runs: its workers then end by themselves."""
-    command = ForkedCommand(words, folder, environment)
+    command = ForkedCommand(words, folder, environment, for_workers=for_workers)
     try:
         yield command
     finally:
@@ -93,7 +104,7 @@ def reuse_the_forkserver() -> None:
         forkserver.ensure_running = lambda: None
 
 
-def _command(words: list[str], folder: str, printed: str, environment: dict[str, str]) -> None:
+def _command(words: list[str], folder: str, printed: str, environment: dict[str, str], for_workers: bool) -> None:
     handle = os.open(printed, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(handle, stream)
@@ -104,7 +115,8 @@ def _command(words: list[str], folder: str, printed: str, environment: dict[str,
     sys.argv = ["sb3-hpo", *words]
     sys.orig_argv = ["sb3-hpo", *words]
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    reuse_the_forkserver()
+    if not for_workers:
+        reuse_the_forkserver()
 
     from sb3_hpo.cli import main
 

@@ -35,14 +35,18 @@ PAUSING = [case for case in CASES if case[0] in ("ars", "dqn", "ppo", "ppo_lstm"
 """One of each kind of rollout, policy, replay buffer and normalization; images and dicts only take longer."""
 
 FEWER_STEPS = ("crossq", "ddpg", "sac", "td3", "tqc")
-"""A gradient step of these takes so long that half as many must do."""
+"""A gradient step of these takes so long that a third as many must do."""
 N_FINAL_EPISODES = 5
+
+SHORT_EPISODES = {"Pendulum-v1": ("--env-kwargs", "max_episode_steps:50")}
+"""Most of the time would go into evaluations: an episode of Pendulum has 200 steps else."""
 
 HER = """
 Goal-v0:
   n_timesteps: 200
   policy: MultiInputPolicy
   learning_starts: 20
+  buffer_size: 1000
   replay_buffer_class: HerReplayBuffer
   replay_buffer_kwargs: "dict(n_sampled_goal=2)"
 """
@@ -51,7 +55,7 @@ Goal-v0:
 def short_budget(algo: str, n_trials: int) -> list[str]:
     """Options that make a tuning as short as it can be with two evaluations."""
     options = {
-        "-n": 60 if algo in FEWER_STEPS else 120,
+        "-n": 40 if algo in FEWER_STEPS else 120,
         "--n-trials": n_trials,
         "--n-evaluations": 2,
         "--n-validation-seeds": 0,
@@ -71,6 +75,7 @@ def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, 
     Path("her.yml").write_text(HER)
     common = ["--algo", algo, "--env", env, "--gym-packages", "tests.environments", "--study-name", "s", "--seed", "1"]
     budget = short_budget(algo, n_trials=3)
+    options = (*options, *SHORT_EPISODES.get(env, ()))
     assert run_command(["tune", *common, *budget, "--pruner", "none", "--eval-episodes", "2", *options]) == 0
     trials = optuna.load_study(study_name="s", storage="sqlite:///logs/sb3_hpo.db").trials
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
@@ -85,7 +90,8 @@ def test_an_algorithm_is_tuned_and_its_trials_trained_again(algo, env, options, 
     assert capsys.readouterr().out.count("returns are the same to the last digit") == 2
 
     for number in (0, 1):
-        assert run_command(["train", *common, "--trial-id", str(number), "--eval-freq", "-1"]) == 0
+        again = ["--trial-id", str(number), "--eval-freq", "-1", *SHORT_EPISODES.get(env, ())]
+        assert run_command(["train", *common, *again]) == 0
         saved = next(Path("logs", algo).glob(f"{env}_{number + 1}/{env}/config.yml"))
         config = yaml.load(saved.read_text(), Loader=yaml.UnsafeLoader)
         assert dict(config) == trials[number].user_attrs["hyperparams"]
@@ -98,6 +104,7 @@ def test_an_algorithm_pauses_and_goes_on(algo, env, options, tmp_path, monkeypat
     Path("her.yml").write_text(HER)
     common = ["--env", env, "--gym-packages", "tests.environments", "--study-name", "s"]
     budget = short_budget(algo, n_trials=8)
+    options = (*options, *SHORT_EPISODES.get(env, ()))
     assert run_command(["tune", "--algo", algo, *common, *budget, "--eval-episodes", "1", "--seed", "1", *options]) == 0
     trials = optuna.load_study(study_name="s", storage="sqlite:///logs/sb3_hpo.db").trials
     assert [trial.state.name for trial in trials if trial.state.name not in ("COMPLETE", "PRUNED")] == []

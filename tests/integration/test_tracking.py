@@ -46,7 +46,8 @@ def test_every_trial_of_two_workers_is_logged_wherever_it_was_asked_for(tmp_path
     store = f"sqlite:///{tmp_path / 'mine.db'}"
     logged = ["--tensorboard-log", "tb", "--track", "--mlflow", "--callback", f"{HERE}.note"]
     environment = {"WANDB_MODE": "offline", "MLFLOW_TRACKING_URI": store}
-    with forked([*TINY, *UNVALIDATED, "--n-trials", "3", "--n-jobs", "2", *logged], tmp_path, environment) as command:
+    words = [*TINY, *UNVALIDATED, "--n-trials", "3", "--n-jobs", "2", *logged]
+    with forked(words, tmp_path, environment, for_workers=True) as command:
         printed = command.ends()
     assert "2 workers" in printed
     assert "not logged" not in printed
