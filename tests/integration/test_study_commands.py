@@ -16,7 +16,8 @@ from optuna.trial import TrialState
 from sb3_hpo.choice_size import ChoiceSize
 from sb3_hpo.crew import ProcessCrew, WorkersDieError
 from sb3_hpo.trial_attributes import WORKER
-from tests.integration.commands import RL_ZOO3, SB3_HPO, interrupt_after, run
+from tests.forked_commands import forked
+from tests.integration.commands import RL_ZOO3, run
 from tests.integration.in_process import run_command
 from tests.integration.made_studies import STORAGE, copied_study, made_study
 from tests.report_pages import read_page
@@ -70,12 +71,16 @@ def test_with_several_processes_a_validation_comes_to_the_same(study, tmp_path):
     shutil.copytree("logs", "alone")
     options = ["--study-name", "s", "--n-finalists", "2", "--n-validation-seeds", "3", "--n-validation-episodes", "3"]
     assert run_command(["validate", *options, "-f", "alone"]) == 0
-    command = [*SB3_HPO, "validate", *options, "--n-jobs", "2"]
-    code, output = interrupt_after(command, tmp_path, "mean return", signal.SIGINT)
-    assert (code, "Traceback" in output) == (130, False)
+    words = ["validate", *options, "--n-jobs", "2"]
+    with forked(words, tmp_path) as command:
+        command.wait_for("mean return")
+        command.send(signal.SIGINT)
+        output = command.ends(130)
+    assert "Traceback" not in output
     n_done = output.count("\nvalidation: ")
     assert n_done >= 1
-    went_on = run(command, tmp_path)
+    with forked(words, tmp_path) as command:
+        went_on = command.ends()
     together, alone = (json.loads(Path(f"{folder}/dqn/s/result.json").read_text()) for folder in ("logs", "alone"))
     assert together["validation"] == alone["validation"]
     assert together["verdict"] == alone["verdict"]
@@ -86,7 +91,7 @@ def test_with_several_processes_a_validation_comes_to_the_same(study, tmp_path):
     assert not validation.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
     complete = validation.get_trials(states=(TrialState.COMPLETE,))
     assert len({(trial.user_attrs["candidate"], trial.user_attrs["seed"]) for trial in complete}) == len(complete)
-    assert went_on.stdout.count("\nvalidation: ") <= len(complete) - n_done
+    assert went_on.count("\nvalidation: ") <= len(complete) - n_done
     after = optuna.load_study(study_name="s", storage=STORAGE)
     assert (after.user_attrs, len(after.trials)) == (attributes, n_trials)
 
