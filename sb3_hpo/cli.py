@@ -125,7 +125,7 @@ def _works_alone(words: list[str]) -> bool:
     n_jobs = str(usable_cores())
     for word, next_word in zip(words, [*words[1:], ""], strict=True):
         option, _, value = word.partition("=")
-        if option == "--n-jobs":
+        if option.startswith("--n-j") and "--n-jobs".startswith(option):
             n_jobs = value or next_word
     return n_jobs == "1"
 

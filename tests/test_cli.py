@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         (["tune", "--n-jobs=1"], 8, False),
         (["tune", "--n-jobs", "1", "--n-jobs", "2"], 8, True),
         (["tune", "--n-jobs", "2"], 1, True),
+        (["tune", "--n-job", "2"], 1, True),
+        (["tune", "--n-jo=2"], 1, True),
         (["tune", "--n-jobs", "10"], 1, True),
         (["tune", "--cluster", "dask://host:1"], 8, False),
         (["validate", "--study-name", "s"], 2, True),
