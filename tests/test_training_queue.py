@@ -43,6 +43,24 @@ def test_as_many_trainings_wait_as_there_are_workers_and_none_twice(study: optun
     assert queue.failures(0) == {}
 
 
+def test_what_is_trained_is_not_asked_for_again(study: optuna.Study) -> None:
+    attributes = {CANDIDATE: ONE.fingerprint, SEED: 1, N_EPISODES: 3}
+    study.add_trial(create_trial(state=TrialState.COMPLETE, value=1.0, user_attrs=attributes))
+    TrainingQueue(study, 3).ask_for([(ONE, 1), (TWO, 1)], 2)
+    assert asked(study) == [(TWO.fingerprint, 1)]
+
+
+def test_workers_that_joined_from_elsewhere_find_something_too(study: optuna.Study) -> None:
+    """Three run for a command that has one worker of its own: another three wait."""
+    queue = TrainingQueue(study, 3)
+    pairs = [(ONE, seed) for seed in range(10)]
+    queue.ask_for(pairs[:3], 3)
+    for trial in study.get_trials():
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+    queue.ask_for(pairs, 1)
+    assert asked(study) == [(ONE.fingerprint, seed) for seed in (3, 4, 5)]
+
+
 @pytest.mark.parametrize("n_looks", [1, 2, 3])
 def test_a_training_that_a_worker_takes_meanwhile_is_not_asked_for_again(
     study: optuna.Study, monkeypatch: pytest.MonkeyPatch, n_looks: int
