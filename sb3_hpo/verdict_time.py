@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sb3_hpo.affordable import expected_seconds
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
@@ -28,7 +28,9 @@ _MARGIN = 1.1
 
 
 class VerdictTime:
-    """Looks at the first trial of the default, and says what is missing while there is something to be done about it.
+    """Looks at the trials of the default, and says what is missing while there is something to be done about it.
+
+    The first one may have paused before it learned anything; where it goes on, it is known what that costs.
 
     :param n_seeds: validation seeds that were asked for
     :param seconds: wall-clock seconds of the whole command; None without a limit, and nothing is said
@@ -42,15 +44,18 @@ class VerdictTime:
         self._n_workers = max(1, n_workers)
         self._say = say
         self._is_told = seconds is None
+        self._params: dict[str, Any] | None = None
 
     def trial_finished(self, trial: FrozenTrial) -> None:
         """Look at a trial that has ended."""
-        seconds = None if self._is_told else _seconds_of_default(trial)
-        if seconds is None or self._seconds is None:
+        if trial.user_attrs.get(ORIGIN) == DEFAULT_CONFIGURATION:
+            self._params = trial.params
+        seconds = _seconds_of(trial)
+        if self._is_told or self._seconds is None or seconds is None or trial.params != self._params:
             return
-        self._is_told = True
         says = self._too_few_to_compare(seconds, self._seconds) or self._too_few_in_all(seconds, self._seconds)
         if says:
+            self._is_told = True
             self._say(f"a training of the default takes about {duration(seconds)}: {says}")
 
     def _too_few_to_compare(self, seconds: float, available: float) -> str:
@@ -80,9 +85,9 @@ def _minutes(seconds: float) -> int:
     return math.ceil(_MARGIN * seconds / 60.0)
 
 
-def _seconds_of_default(trial: FrozenTrial) -> float | None:
-    """What a whole training of the configuration that is tuned from is expected to take; None of any other trial."""
+def _seconds_of(trial: FrozenTrial) -> float | None:
+    """What a whole training of a trial's configuration is expected to take; None where it was not trained."""
     runs = trial.user_attrs.get(RUNS, [])
-    if trial.user_attrs.get(ORIGIN) != DEFAULT_CONFIGURATION or not runs or not runs[0].get(SECONDS_AT):
+    if not runs or not runs[0].get(SECONDS_AT):
         return None
     return expected_seconds(runs[0][SECONDS_AT], runs[0].get("planned_evaluations", 0))

@@ -69,6 +69,16 @@ def test_what_the_time_is_worth_is_told_where_it_is_little() -> None:
     assert not told(trials, 12_000.0)
 
 
+def test_what_it_costs_once_it_learns_is_told_when_it_goes_on() -> None:
+    """Before its first gradient step a training costs next to nothing."""
+    first, again = paused([0.1, 0.2], **OF_DEFAULT), paused([0.1, 0.2, 30.2, 60.2])
+    other = paused([30.0, 60.0])
+    other.params = {"x": 0.1}
+    assert not told([first, other], 1800.0)
+    (line,) = told([first, other, again, again], 1800.0)
+    assert "a training of the default takes about 9 min 00 s: in its half" in line
+
+
 def suggested(line: str) -> float:
     """Seconds."""
     return 60.0 * float(line.partition("--timeout ")[2].partition("m ")[0])
