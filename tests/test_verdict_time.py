@@ -51,6 +51,7 @@ def test_with_the_time_that_it_suggests_nothing_is_missing(n_workers: int, n_see
     seconds = suggested(line)
     assert missing in told(trials, seconds / 1.3, n_workers, n_seeds)[0]
     lines = told(trials, seconds, n_workers, n_seeds)
+    assert len(lines) == (n_workers * seconds < 40 * 600.0)
     if lines:
         (line,) = lines
         assert f"the time is worth {int(n_workers * seconds / 600.0)} of them, and runs worth less than 40" in line
