@@ -6,8 +6,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: tune test lint docs format clean
 
+# Steps of a training, unless ARGS names another task or -n: twenty minutes on two slow cores are worth twice as many of
+# them as of the zoo's 50,000 steps, and what is found holds more often (benchmarks/README.md, repeat_tune.py).
+LENGTH = $(if $(filter --algo% --env% -conf% --conf%,$(ARGS)),,-n 20000)
+
 tune: .venv/package
-	$(BIN)/sb3-hpo tune $(ARGS)
+	$(BIN)/sb3-hpo tune $(strip $(LENGTH) $(ARGS))
 
 test: .venv/dev
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
@@ -34,9 +38,10 @@ clean:
 	$(INSTALL) --editable .
 	@touch $@
 
-# One installation, not two: what `make tune` needs is part of it.
+# One installation, not two: what `make tune` needs is part of it. To compile all modules takes as long as all the rest;
+# those that are imported are compiled then.
 .venv/dev: pyproject.toml constraints.txt
 	@echo "Setting up .venv for tests and documentation: some minutes, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(INSTALL) --editable ".[dev]"
+	$(INSTALL) --no-compile --editable ".[dev]"
 	@touch .venv/package $@

@@ -1,9 +1,11 @@
 """Does what ``make tune`` finds hold? Several runs with different seeds, each winner trained again on fresh seeds.
 
-``python benchmarks/repeat_tune.py --minutes 20 --runs 5 --seed 1 --folder benchmarks/results/repeat_tune --json
-benchmarks/results/repeat_tune.json`` runs ``sb3-hpo tune --algo dqn --env CartPole-v1`` five times for 20 minutes,
-validation included, with the seeds 1 to 5, in as many processes as there are cores, and trains each winner on ten seeds
-that neither search nor validation saw. It takes two hours. What is done is kept in ``--folder`` and not done again.
+``python benchmarks/repeat_tune.py --task cartpole-short --minutes 20 --runs 5 --seed 2 --folder
+benchmarks/results/repeat_tune_short --json benchmarks/results/repeat_tune_short.json`` runs ``sb3-hpo tune --algo dqn
+--env CartPole-v1 -n 20000``, which is ``make tune``, five times for 20 minutes, validation included, with the seeds 2
+to 6, in as many processes as there are cores, and trains each winner on ten seeds that neither search nor validation
+saw. ``--task cartpole`` does it with trainings of the zoo's length. It takes two hours. What is done is kept in
+``--folder`` and not done again.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from sb3_hpo.processes import usable_cores
 from sb3_hpo.seeds import validation_seeds
 from sb3_hpo.whole_files import write_whole
 
-TASK = "cartpole"
+TASK_NAMES = ("cartpole", "cartpole-short")
 SOLVED = 475.0
 """Mean return from which CartPole counts as solved: Gymnasium's reward threshold."""
 
@@ -38,7 +40,7 @@ def tuned(seed: int, args: argparse.Namespace) -> dict[str, Any]:
         folder = args.folder.resolve() / "runs" / f"seed_{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         cores = Cores()
-        winner = tune_ours(TASKS[TASK], seed, 60.0 * args.minutes, args.n_jobs, folder)
+        winner = tune_ours(TASKS[args.task], seed, 60.0 * args.minutes, args.n_jobs, folder)
         result = json.loads((folder / "logs" / "dqn" / "versus" / "result.json").read_text(encoding="utf-8"))
         content = {**cores.of_others(), **dataclasses.asdict(winner), "result": result}
         write_whole(file, json.dumps(content, indent=1) + "\n")
@@ -49,7 +51,7 @@ def judge(seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """A run, and its winner on fresh seeds."""
     run = tuned(seed, args)
     result = run["result"]
-    fresh = FreshSeeds(TASK, args.folder / "scores.json", args.n_jobs)
+    fresh = FreshSeeds(args.task, args.folder / "scores.json", args.n_jobs)
     seeds = validation_seeds(args.seed + FRESH, args.n_seeds, never=[])
     (scores,) = fresh.of([run["configuration"]], seeds)
     return {
@@ -84,6 +86,7 @@ def as_markdown(runs: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=TASK_NAMES, default=TASK_NAMES[0], help="of versus_zoo.py")
     parser.add_argument("--minutes", type=float, default=20.0, help="of a run")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--n-seeds", type=int, default=10, help="fresh seeds that each winner is trained on")

@@ -161,7 +161,8 @@ class TableTuning:
         settings = self._policy.settings
         known = {(c.fingerprint, seed): score for c in finalists for seed, score in c.tuning_scores.items()}
         n_episodes, train = settings.n_validation_episodes, self._task.train
-        return Trainings(study, self._task, n_episodes, _never, _ignore, train, _ignore, known=known)
+        late = {(c.fingerprint, seed): value for c in finalists for seed, value in c.tuning_late_means.items()}
+        return Trainings(study, self._task, n_episodes, _never, _ignore, train, _ignore, known=known, known_late=late)
 
     def _select(self) -> list[Candidate]:
         """The project's finalists, ranked by the project's choice among them on seeds that the search never saw."""

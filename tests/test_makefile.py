@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def tuning(arguments: str) -> list[str]:
+    """The words of the command that ``make tune`` ends with."""
+    make = [shutil.which("make") or "make", "--dry-run", "tune", f"ARGS={arguments}"]
+    lines = subprocess.run(make, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    program, *words = lines[-1].split()
+    assert program == ".venv/bin/sb3-hpo"
+    return words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", ["-n", "20000"]),
+        ("--seed 3", ["-n", "20000", "--seed", "3"]),
+        ("-n 64", ["-n", "20000", "-n", "64"]),  # The later one counts.
+        ("--seed 3 --algo ppo", ["--seed", "3", "--algo", "ppo"]),
+        ("--env=Acrobot-v1", ["--env=Acrobot-v1"]),
+        ("-conf my.yml", ["-conf", "my.yml"]),
+        ("--conf-file my.yml", ["--conf-file", "my.yml"]),
+    ],
+)
+def test_make_tune_shortens_the_trainings_of_its_own_task_alone(arguments: str, words: list[str]) -> None:
+    assert tuning(arguments) == ["tune", *words]
