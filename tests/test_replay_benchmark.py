@@ -175,6 +175,22 @@ def test_finalist_of_the_search_is_not_trained_again_on_its_seed(table) -> None:
     assert tuning.purse.spent == sum(searched.values()) + 20 * n_new
 
 
+def test_the_choice_knows_what_the_search_saw_of_finalists_over_the_last_quarter(table) -> None:
+    from policies import POLICIES
+    from table_tuning import TableTuning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    tuning = TableTuning(table, POLICIES["default"], 400, np.random.default_rng(2))
+    tuning.run()
+    finalists = tuning._candidates(3)
+    assert finalists
+    trainings = tuning._trainings(finalists)
+    for finalist in finalists:
+        place = table.index(finalist.configuration), tuning._columns[0]
+        expected = np.mean([*table.curves[place][14:19], table.final[place]])
+        assert trainings.late_means(finalist, [0]) == [pytest.approx(expected)]
+
+
 def test_a_table_is_made_of_complete_trials(tmp_path: Path, task, monkeypatch, capsys) -> None:
     import make_table
 
