@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 # Steps of a training, unless ARGS names another task or -n: twenty minutes on two slow cores are worth twice as many of
 # them as of the zoo's 50,000 steps, and what is found holds more often there (benchmarks/README.md, repeat_tune.py).
-LENGTH = $(if $(filter --algo% --env% -conf% --conf%,$(ARGS)),,-n 20000)
+LENGTH = $(if $(filter --algo --algo=% --env --env=% -conf --conf-file --conf-file=%,$(ARGS)),,-n 20000)
 
 tune: .venv/package
 	$(BIN)/sb3-hpo tune $(strip $(LENGTH) $(ARGS))

@@ -1,21 +1,14 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+from tests.benchmark_modules import benchmark
 
 
 @pytest.fixture
 def choice_sizes(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import choice_sizes
-
-    yield choice_sizes
-    for name in ("choice_sizes", "choosing", "scale_machine"):
-        sys.modules.pop(name, None)
+    with benchmark("choice_sizes", monkeypatch) as module:
+        yield module
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+from tests.benchmark_modules import benchmark
 
 
 @pytest.fixture
 def choosing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import choosing
-
-    yield choosing
-    for name in ("choosing", "scale_machine"):
-        sys.modules.pop(name, None)
+    with benchmark("choosing", monkeypatch) as module:
+        yield module
 
 
 def test_each_choice_has_the_trainings_that_it_is_allowed(choosing) -> None:

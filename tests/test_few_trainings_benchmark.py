@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+from tests.benchmark_modules import benchmark
 
 
 @pytest.fixture
 def few_trainings(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import few_trainings
-
-    yield few_trainings
-    for name in ("few_trainings", "scale_machine", "verdict_power"):
-        sys.modules.pop(name, None)
+    with benchmark("few_trainings", monkeypatch) as module:
+        yield module
 
 
 def test_every_split_spends_all_trainings_and_only_several_finalists_are_chosen_among(few_trainings) -> None:
