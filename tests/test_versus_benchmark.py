@@ -219,7 +219,7 @@ def test_what_make_tune_finds_is_trained_on_fresh_seeds_and_counted(
         return [scores[configuration["gamma"]] for configuration in configurations]
 
     monkeypatch.setattr(repeat_tune.FreshSeeds, "of", of)
-    args = argparse.Namespace(folder=tmp_path, minutes=1.0, seed=5, n_jobs=2, n_seeds=3)
+    args = argparse.Namespace(task="cartpole-short", folder=tmp_path, minutes=1.0, seed=5, n_jobs=2, n_seeds=3)
     runs = [repeat_tune.judge(seed, args) for seed in (5, 6)]
     assert [(run["solved"], run["is_default"]) for run in runs] == [(2, False), (1, True)]
     assert asked[0] == asked[1]
