@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT, UNAFFORDABLE
+from sb3_hpo.training_seconds import seconds_of_default, seconds_of_whole_training
+from sb3_hpo.trial_attributes import UNAFFORDABLE
 from sb3_hpo.trial_cost import median_seconds
 from sb3_hpo.wording import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import optuna
     from optuna.trial import FrozenTrial
@@ -55,9 +56,9 @@ def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
     """
     available: ValidationTime | None = trial.study.user_attrs.get(VALIDATION_TIME)
     n_evaluations = run.get("planned_evaluations", 0)
-    if available is None or not run.get(SECONDS_AT) or not n_evaluations:
+    expected = seconds_of_whole_training(run)
+    if available is None or expected is None or not n_evaluations:
         return
-    expected = expected_seconds(run[SECONDS_AT], n_evaluations)
     usual = _usual_seconds(trial.study.get_trials(deepcopy=False), n_evaluations)
     usual = expected if usual is None else usual
     left = available["seconds"] - available["n_default_trainings"] * usual
@@ -70,35 +71,11 @@ def constrain(trial: optuna.Trial, run: dict[str, Any]) -> None:
         )
 
 
-def expected_seconds(seconds_at: Sequence[float], n_evaluations: int) -> float:
-    """What a whole training takes, at the pace of the second half of what there is of it.
-
-    The first steps of an off-policy training learn nothing, and cost less than the later ones.
-
-    :param seconds_at: seconds at each evaluation so far, one or more
-    :param n_evaluations: evaluations of a whole training
-    """
-    n_done = len(seconds_at)
-    n_first = n_done // 2
-    first = seconds_at[n_first - 1] if n_first else 0.0
-    pace = (seconds_at[-1] - first) / (n_done - n_first)
-    return seconds_at[-1] + max(0, n_evaluations - n_done) * pace
-
-
 def _usual_seconds(trials: Sequence[FrozenTrial], n_evaluations: int) -> float | None:
     """What a whole training of the default takes, or is expected to; where it was not trained, the median of all.
 
     Expected by its own pace, as that of any trial is, and not by how the times of others grew: one that learns nothing
     before its first evaluations takes a hundred times as long in all.
     """
-    default = next((trial.params for trial in trials if trial.user_attrs.get(ORIGIN) == DEFAULT_CONFIGURATION), None)
-    if default is not None:
-        of_default = [seconds for trial in trials if trial.params == default for seconds in _seconds_at(trial)]
-        if of_default:
-            return expected_seconds(max(of_default, key=len), n_evaluations)
-    return median_seconds(trials, n_evaluations)
-
-
-def _seconds_at(trial: FrozenTrial) -> list[Sequence[float]]:
-    runs: list[Mapping[str, Any]] = trial.user_attrs.get(RUNS, [])
-    return [run[SECONDS_AT] for run in runs if run.get(SECONDS_AT)]
+    of_default = seconds_of_default(trials)
+    return median_seconds(trials, n_evaluations) if of_default is None else of_default

@@ -34,6 +34,7 @@ _OF_A_TASK = (
     "algo",
     "env",
     "n_timesteps",
+    "eval_episodes",
     "timeout",
     "search_space",
     "gym_packages",
@@ -122,6 +123,8 @@ def _plan(args: argparse.Namespace) -> Plan:
         n_seeds=args.n_seeds,
         seed=args.seed,
         grid_points=args.grid_points,
+        n_evaluations=args.n_evaluations,
+        n_eval_episodes=Plan.n_eval_episodes if args.eval_episodes is None else args.eval_episodes,
     )
 
 

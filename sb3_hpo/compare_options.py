@@ -64,6 +64,16 @@ def _add_searches(how: argparse._ArgumentGroup) -> None:
         metavar="TRAININGS",
         help=f"What a search may spend, in environment steps: so many whole trainings (default: {DEFAULT_BUDGET})",
     )
+    how.add_argument(
+        "--n-evaluations",
+        type=int,
+        metavar="N",
+        default=Plan.n_evaluations,
+        help=f"Evaluations during one training, evenly spaced (default: {Plan.n_evaluations})",
+    )
+    how.add_argument(
+        "--eval-episodes", type=int, metavar="N", help=f"Episodes of one of them (default: {Plan.n_eval_episodes})"
+    )
     how.add_argument("--timeout", type=seconds, help="Time of a search instead: seconds, or 20m, 1h30m")
     how.add_argument(
         "--repetitions",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from sb3_hpo.choice_size import choice_size_after
-from sb3_hpo.objective import n_timesteps_trained, seconds_of_whole_training
+from sb3_hpo.objective import n_timesteps_trained
 from sb3_hpo.result import TuningResult
 from sb3_hpo.seeds import selection_seeds, validation_seeds
-from sb3_hpo.training_seconds import TrainingSeconds, seconds_of_trial
+from sb3_hpo.training_seconds import TrainingSeconds, seconds_of_trial, seconds_of_whole_training
 from sb3_hpo.trial_attributes import RUNS
 from sb3_hpo.trial_counts import TrialCounts
 from sb3_hpo.validation import Validator
@@ -161,7 +161,8 @@ def seconds_per_training(study: optuna.Study) -> float | None:
     """What a whole training of the study takes on average; None where none was completed."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     trials = trials or study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-    seconds = [seconds_of_whole_training(run) for trial in trials for run in trial.user_attrs.get(RUNS, [])]
+    known = [seconds_of_whole_training(run) for trial in trials for run in trial.user_attrs.get(RUNS, [])]
+    seconds = [value for value in known if value is not None]
     return sum(seconds) / len(seconds) if seconds else None
 
 

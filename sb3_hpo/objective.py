@@ -223,18 +223,6 @@ def learning_curves(runs: Sequence[Mapping[str, Any]]) -> np.ndarray[Any, np.dty
     return carry_forward(curves, max(run.get("n_evaluations", 0) for run in runs))
 
 
-def seconds_of_whole_training(run: Mapping[str, Any]) -> float:
-    """Seconds that a training takes without early stopping: validation trains the whole length.
-
-    :param run: one element of the attribute ``runs``
-    """
-    seconds = float(run["seconds"])
-    n_evaluations = run.get("n_evaluations", run.get("planned_evaluations", 0))
-    n_before = sum(step <= run.get("resumed_at", 0) for step in run.get("timesteps", []))
-    n_done = len(run.get("returns", [])) - n_before
-    return seconds * max(1.0, n_evaluations / n_done) if n_done else seconds
-
-
 def n_timesteps_trained(trial: FrozenTrial) -> int:
     """Environment steps that a trial trained itself, those of the trial that it continues left out."""
     runs = trial.user_attrs.get(RUNS, [])

@@ -10,6 +10,7 @@ import torch
 
 from sb3_hpo.algorithms import get_algorithm
 from sb3_hpo.comparing.crew import SearchCrew, Workplace
+from sb3_hpo.comparing.plan import Plan
 from sb3_hpo.comparing.task_comparison import DEFAULT_MAX_INCUMBENTS, TaskComparison
 from sb3_hpo.consecutive_failures import ConsecutiveFailuresError
 from sb3_hpo.crew import WorkersDieError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from sb3_hpo.comparing.plan import Plan
     from sb3_hpo.comparing.result import ComparisonResult
     from sb3_hpo.display import Display
     from sb3_hpo.plugin.task import ZooTask
@@ -109,5 +109,11 @@ def _space(task: ZooTask, file: str | None) -> SearchSpace:
 def _name(task: ZooTask, plan: Plan) -> str:
     """What the same command finds again, and another one does not."""
     n_timesteps = int(task.configuration["n_timesteps"])
-    points = "" if plan.grid_points is None else f"_{plan.grid_points}-points"
-    return f"compare_{task.algo}_{task.env_id.replace('/', '-')}_{n_timesteps}_{plan.pruner}_seed-{plan.seed}{points}"
+    name = f"compare_{task.algo}_{task.env_id.replace('/', '-')}_{n_timesteps}_{plan.pruner}_seed-{plan.seed}"
+    if plan.grid_points is not None:
+        name += f"_{plan.grid_points}-points"
+    for option in ("n_evaluations", "n_eval_episodes"):
+        number = getattr(plan, option)
+        if number != getattr(Plan, option):
+            name += f"_{number}-{option.removeprefix('n_').replace('_', '-')}"
+    return name

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sb3_hpo.affordable import expected_seconds
 from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.search_clock import MAX_VALIDATION_SHARE
-from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS, SECONDS_AT
+from sb3_hpo.training_seconds import TrainingSeconds
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
@@ -44,14 +43,13 @@ class VerdictTime:
         self._n_workers = max(1, n_workers)
         self._say = say
         self._is_told = seconds is None
-        self._params: dict[str, Any] | None = None
+        self._known = TrainingSeconds()
 
     def trial_finished(self, trial: FrozenTrial) -> None:
         """Look at a trial that has ended."""
-        if trial.user_attrs.get(ORIGIN) == DEFAULT_CONFIGURATION:
-            self._params = trial.params
-        seconds = _seconds_of(trial)
-        if self._is_told or self._seconds is None or seconds is None or trial.params != self._params:
+        self._known.learn_from(trial)
+        seconds = self._known.of_trained_default
+        if self._is_told or self._seconds is None or seconds is None:
             return
         says = self._too_few_to_compare(seconds, self._seconds) or self._too_few_in_all(seconds, self._seconds)
         if says:
@@ -83,11 +81,3 @@ class VerdictTime:
 
 def _minutes(seconds: float) -> int:
     return math.ceil(_MARGIN * seconds / 60.0)
-
-
-def _seconds_of(trial: FrozenTrial) -> float | None:
-    """What a whole training of a trial's configuration is expected to take; None where it was not trained."""
-    runs = trial.user_attrs.get(RUNS, [])
-    if not runs or not runs[0].get(SECONDS_AT):
-        return None
-    return expected_seconds(runs[0][SECONDS_AT], runs[0].get("planned_evaluations", 0))

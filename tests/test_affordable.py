@@ -9,7 +9,6 @@ from sb3_hpo.affordable import (
     CONSTRAINT,
     VALIDATION_TIME,
     constrain,
-    expected_seconds,
 )
 from sb3_hpo.display import Display
 from sb3_hpo.interruption import Deadline
@@ -17,6 +16,7 @@ from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner, Rungs, next_promotion, waiting_to_go_on
 from sb3_hpo.search_clock import MAX_VALIDATION_SHARE, SearchClock
 from sb3_hpo.settings import TuningSettings
+from sb3_hpo.training_seconds import expected_seconds
 from sb3_hpo.trial_attributes import (
     DEFAULT_CONFIGURATION,
     ORIGIN,

@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from sb3_hpo.compare_options import compare_parser
+from sb3_hpo.comparing.plan import Plan, Search
 from tests.integration.in_process import run_command
 from tests.test_comparing_table_searches import make_table
 
@@ -71,10 +72,33 @@ def test_table_gives_a_picture_and_numbers_that_the_seed_decides(table_file: Pat
     assert "grid: 24 points" in printed
 
 
+def test_evaluations_are_as_asked_and_make_it_another_comparison(tmp_path: Path, monkeypatch) -> None:
+    made: list[tuple[str, int, int]] = []
+
+    class Made:
+        def __init__(self, task: object, space: object, plan: Plan, storage: object, name: str, *rest: object) -> None:
+            settings = plan.settings(Search("tpe", 0))
+            made.append((name, settings.n_evaluations, settings.n_eval_episodes))
+
+        def run(self, stop: object) -> None:
+            return None
+
+    monkeypatch.setattr("sb3_hpo.task_comparison.TaskComparison", Made)
+    command = ["compare", "--n-jobs", "1", "-f", str(tmp_path), "--storage", f"sqlite:///{tmp_path}/compared.db"]
+    evaluations = ["--n-evaluations", "2"]
+    for words in ([], evaluations, [*evaluations, "--eval-episodes", "1"], ["--n-evaluations", "20"]):
+        assert run_command([*command, *words]) == 0
+    assert [numbers[1:] for numbers in made] == [(20, 5), (2, 5), (2, 1), (20, 5)]
+    names = [name for name, *_ in made]
+    assert names[0] == names[3] == "compare_dqn_CartPole-v1_50000_none_seed-0"
+    assert names[1:3] == [f"{names[0]}_2-evaluations", f"{names[0]}_2-evaluations_1-eval-episodes"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["--env", "CartPole-v1"], "--env says nothing about a table"),
+        (["--eval-episodes", "3"], "--eval-episodes says nothing about a table"),
         (["--timeout", "5m"], "--timeout says nothing about a table"),
         (["--samplers", "grid,randm"], "did you mean 'random'"),
         (["--budget", "0"], "--budget is 0"),

@@ -28,6 +28,8 @@ def test_searches_differ_in_their_sampler_alone_and_in_nothing_that_depends_on_t
         ({"budget": 0}, "--budget is 0"),
         ({"n_repetitions": 0}, "--repetitions is 0"),
         ({"n_seeds": 0}, "--n-seeds is 0"),
+        ({"n_evaluations": 0}, "--n-evaluations is 0"),
+        ({"n_eval_episodes": 0}, "--eval-episodes is 0"),
         ({"seed": -1}, "--seed is -1"),
         ({"timeout": 3.0}, "give one of the two"),
         ({"budget": None}, "give one of the two"),

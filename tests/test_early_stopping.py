@@ -15,7 +15,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from sb3_hpo.checkpoints import Checkpoints
 from sb3_hpo.early_stopping import EarlyStopping
-from sb3_hpo.objective import Objective, learning_curves, seconds_of_whole_training
+from sb3_hpo.objective import Objective, learning_curves
 from sb3_hpo.promotion import PausingPruner, Rungs, go_on, rung_of
 from sb3_hpo.scores import SCORES
 from sb3_hpo.settings import TuningSettings
@@ -59,19 +59,6 @@ def test_a_training_stops_when_it_was_good_enough_several_times_in_a_row(study, 
     assert learning_curves(trial.user_attrs[RUNS]).tolist() == [whole]
     expected = {"last": 8, "mean-last": 8, "auc": np.mean(whole), "best": 9}
     assert trial.value == pytest.approx(expected[score])
-
-
-@pytest.mark.parametrize(
-    ("run", "seconds"),
-    [
-        ({"seconds": 3.0, "returns": [[1.0]] * 5, "n_evaluations": 20}, 12.0),
-        ({"seconds": 3.0, "returns": [[1.0]] * 21, "n_evaluations": 20}, 3.0),
-        ({"seconds": 3.0, "returns": [[1.0]] * 5}, 3.0),
-        ({"seconds": 3.0}, 3.0),
-    ],
-)
-def test_time_of_a_whole_training(run: dict, seconds: float) -> None:
-    assert seconds_of_whole_training(run) == seconds
 
 
 def test_once_is_enough_where_that_was_asked_for(study, returns) -> None:

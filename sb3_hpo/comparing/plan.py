@@ -50,6 +50,8 @@ class Plan:
     :param seed: what all seeds are derived from
     :param grid_points: values of each numeric parameter that a grid has; None for those of a table that is a grid, and
         else the default of the sampler
+    :param n_evaluations: evaluations during one training, evenly spaced
+    :param n_eval_episodes: episodes of one of them
     """
 
     samplers: tuple[str, ...] = DEFAULT_SAMPLERS
@@ -60,6 +62,8 @@ class Plan:
     n_seeds: int = 5
     seed: int = 0
     grid_points: int | None = None
+    n_evaluations: int = TuningSettings.n_evaluations
+    n_eval_episodes: int = TuningSettings.n_eval_episodes
 
     def __post_init__(self) -> None:
         if not self.samplers:
@@ -71,6 +75,8 @@ class Plan:
             ("budget", self.budget),
             ("repetitions", self.n_repetitions),
             ("n-seeds", self.n_seeds),
+            ("n-evaluations", self.n_evaluations),
+            ("eval-episodes", self.n_eval_episodes),
         ):
             if value is not None and value < 1:
                 raise UserError(f"--{option} is {value}, it must be at least 1")
@@ -102,6 +108,8 @@ class Plan:
                 "sampler": search.sampler,
                 "sampler_kwargs": self._sampler_kwargs(search.sampler),
                 "pruner": self.pruner,
+                "n_evaluations": self.n_evaluations,
+                "n_eval_episodes": self.n_eval_episodes,
                 "yes": True,
                 "n_finalists": 1,
                 "n_validation_seeds": 0,

@@ -183,7 +183,8 @@ def _small(words: Sequence[str]) -> list[str]:
             return [command, *options, *TRAINING, "--eval-freq", "-1"]
         case "compare":
             searches = ["--budget", "2", "--repetitions", "2", "--n-jobs", "1"]
-            training = [] if "--table" in options else ["-n", "64", "--n-seeds", "1"]
+            evaluations = ["--n-evaluations", "2", "--eval-episodes", "1"]
+            training = [] if "--table" in options else ["-n", "64", "--n-seeds", "1", *evaluations]
             return [command, *options, *training, *searches]
         case "worker":
             return [command, *options, "--n-jobs", "1"]
