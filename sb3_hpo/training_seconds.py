@@ -77,12 +77,12 @@ def seconds_of_whole_training(run: Mapping[str, Any]) -> float | None:
     :param run: one element of the attribute ``runs``
     :return: None where it came to no evaluation
     """
-    seconds_at = run.get(SECONDS_AT)
+    seconds_at: Sequence[float] = run.get(SECONDS_AT, ())
     if not seconds_at:
         return None
     n_before = sum(step <= run.get("resumed_at", 0) for step in run.get("timesteps", []))
     resumed_at = seconds_at[n_before - 1] if n_before else 0.0
-    beside = run.get("seconds", 0.0) - (seconds_at[-1] - resumed_at)
+    beside: float = run.get("seconds", 0.0) - (seconds_at[-1] - resumed_at)
     return expected_seconds(seconds_at, run.get("planned_evaluations", 0)) + max(0.0, beside)
 
 
