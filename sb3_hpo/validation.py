@@ -101,7 +101,13 @@ class Validator:
         selection = Selection(finalists)
         if seeds and len(finalists) > 1:
             planned = seeds[: plan.n_seeds]
-            until = TimeToChoose(deadline, plan, lambda: 2 * len(planned) - len(trainings.scores(default, planned)))
+
+            def judging() -> list[tuple[int, float | None]]:
+                n_left = len(planned) - len(trainings.scores(default, planned))
+                leader = None if not selection.ranking else trainings.seconds(selection.ranking[0])
+                return [(n_left, trainings.seconds(default)), (len(planned), leader)]
+
+            until = TimeToChoose(deadline, plan, judging, trainings.n_workers)
             known = seeds_of_the_search(finalists)
             selection.run(trainings, known, selection_seeds, plan.n_selection_trainings, until)
         _judge(trainings, default, selection, seeds[: plan.n_seeds])

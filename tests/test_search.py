@@ -197,7 +197,7 @@ def test_search_ends_when_its_time_is_over(study: optuna.Study) -> None:
 
 
 def complete(*seconds: float, state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
-    attrs = {RUNS: [{"seconds": s} for s in seconds]}
+    attrs = {RUNS: [{"seconds": s, "seconds_at": [s], "planned_evaluations": 1} for s in seconds]}
     return create_trial(state=state, value=1.0 if state == TrialState.COMPLETE else None, user_attrs=attrs)
 
 

@@ -727,9 +727,27 @@ def test_trainings_of_the_default_meanwhile_take_nothing_from_the_choice(storage
     assert (result.selection_seeds, result.seeds) == ([7, *SELECTION_SEEDS], SEEDS)
 
 
+def test_a_leader_that_takes_longer_than_planned_is_left_the_time_to_be_compared(storage, monkeypatch) -> None:
+    """Twelve trainings in 12 s, of which four choose; one of a finalist takes 3 s, so comparing takes it all."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+
+    def train(*args: object) -> Trained:
+        nonlocal now
+        trained = trainings(*args)
+        now += 0.25 if trainings.done[-1][0] == 0 else 3.0
+        return trained
+
+    trainings = Trainings({0: LOW, 1: HIGH, 2: HIGH})
+    monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 0.25 if candidate.is_default else 3.0)
+    options = {"deadline": Deadline(12.0), "selection_seeds": SELECTION_SEEDS[:2], "train": train}
+    result = run(storage, [DEFAULT, candidate(1), candidate(2)], plan=ValidationPlan(2, 4, 4), **options)
+    assert result.seeds == SEEDS[:4]
+
+
 def test_workers_with_nothing_else_to_do_train_the_default_on_planned_seeds_alone(storage, monkeypatch) -> None:
     monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
-    monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 1e9)
+    monkeypatch.setattr(validation, "_go_on", lambda *args: None)
     trainings = Trainings({0: LOW, 1: HIGH, 2: LOW})
     workers = Elsewhere(open_validation_study(storage, "s"), trainings, lambda: None)
     options = {"deadline": Deadline(1e6), "selection_seeds": SELECTION_SEEDS, "workforce": workers}
@@ -741,7 +759,7 @@ def test_workers_with_nothing_else_to_do_train_the_default_on_planned_seeds_alon
 def test_workers_that_wait_for_a_choice_train_the_default_before_a_leader_that_may_fall(storage, monkeypatch) -> None:
     """Three workers: while the two that lead are trained, the third one begins with what is needed in any case."""
     monkeypatch.setattr("sb3_hpo.training_queue.POLL_S", 0.0)
-    monkeypatch.setattr(validation.Trainings, "seconds", lambda self, candidate: 1e9)
+    monkeypatch.setattr(validation, "_go_on", lambda *args: None)
     trainings = Trainings({0: LOW, 1: LOW, 2: LOW})
     workers = Elsewhere(open_validation_study(storage, "s"), trainings, lambda: None, n_workers=3)
     finalists = [judged(name, s7=500.0) for name in (1, 2)]
