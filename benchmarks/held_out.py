@@ -1,6 +1,6 @@
 """What finalists should be ranked by, judged on seeds that chose nothing: on tables of real learning curves.
 
-``python benchmarks/held_out.py TABLE.npz ... --repetitions 2000 --seed 0 --json benchmarks/results/held_out.json``
+``python benchmarks/held_out.py TABLE.npz ... --repetitions 150 --seed 0 --json benchmarks/results/held_out.json``
 draws searches of 20 configurations of a table, each trained on one of its seeds, chooses among the best eight by
 :class:`sb3_hpo.selection.Selection` on one or more others, and looks at what the chosen one is worth on the seeds that
 are left. ``replay.py`` replays whole searches, but to it a configuration is worth its mean over all seeds, those that
@@ -170,7 +170,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", type=Path, nargs="+", metavar="TABLE.npz")
-    parser.add_argument("--repetitions", type=int, default=2_000)
+    parser.add_argument("--repetitions", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -64,6 +64,12 @@ def _add_searches(how: argparse._ArgumentGroup) -> None:
         metavar="TRAININGS",
         help=f"What a search may spend, in environment steps: so many whole trainings (default: {DEFAULT_BUDGET})",
     )
+    how.add_argument("--timeout", type=seconds, help="Time of a search instead: seconds, or 20m, 1h30m")
+    how.add_argument(
+        "--repetitions",
+        type=int,
+        help=f"Searches by each sampler (default: {REPETITIONS_ON_A_TASK}, {REPETITIONS_ON_A_TABLE} on a table)",
+    )
     how.add_argument(
         "--n-evaluations",
         type=int,
@@ -73,12 +79,6 @@ def _add_searches(how: argparse._ArgumentGroup) -> None:
     )
     how.add_argument(
         "--eval-episodes", type=int, metavar="N", help=f"Episodes of one of them (default: {Plan.n_eval_episodes})"
-    )
-    how.add_argument("--timeout", type=seconds, help="Time of a search instead: seconds, or 20m, 1h30m")
-    how.add_argument(
-        "--repetitions",
-        type=int,
-        help=f"Searches by each sampler (default: {REPETITIONS_ON_A_TASK}, {REPETITIONS_ON_A_TABLE} on a table)",
     )
 
 

@@ -104,8 +104,8 @@ class Validator:
 
             def judging() -> list[tuple[int, float | None]]:
                 n_left = len(planned) - len(trainings.scores(default, planned))
-                leader = None if not selection.ranking else trainings.seconds(selection.ranking[0])
-                return [(n_left, trainings.seconds(default)), (len(planned), leader)]
+                leader = selection.ranking[0]  # There is one as long as there is something to choose.
+                return [(n_left, trainings.seconds(default)), (len(planned), trainings.seconds(leader))]
 
             until = TimeToChoose(deadline, plan, judging, trainings.n_workers)
             known = seeds_of_the_search(finalists)
