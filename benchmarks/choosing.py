@@ -57,7 +57,11 @@ class Scene:
         first = np.array([train(i, SEEDS[0]) for i in range(len(worth))])
         places = np.argsort(-first, kind="stable")[:n_finalists].tolist()
         self.worth = [float(worth[place]) for place in places]
-        self.finalists = [Candidate(i, float(first[p]), {"i": i}, is_default=False) for i, p in enumerate(places)]
+        scores = [float(first[place]) for place in places]
+        self.finalists = [
+            Candidate(i, score, {"i": i}, is_default=False, tuning_scores={SEEDS[0]: score})
+            for i, score in enumerate(scores)
+        ]
         self._places = {c.fingerprint: p for c, p in zip(self.finalists, places, strict=True)}
         self._train = train
         self._scores = {(name, SEEDS[0]): float(first[place]) for name, place in self._places.items()}

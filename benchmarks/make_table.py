@@ -24,7 +24,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from sb3_hpo.cli import main as sb3_hpo_main
-from sb3_hpo.objective import learning_curves
+from sb3_hpo.scores import learning_curves
 from sb3_hpo.trial_attributes import FINAL_RETURNS, RUNS, SECONDS_AT
 
 if TYPE_CHECKING:

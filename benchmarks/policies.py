@@ -53,7 +53,8 @@ def _halving(**settings: Any) -> Policy:
 def _stock(**settings: Any) -> Policy:
     """The zoo's rules (rl_zoo3, exp_manager.py): TPE, median pruner, a random seed, the best last mean return."""
     sampler_kwargs = {"n_ei_candidates": OPTUNAS_CANDIDATES}
-    fixed = TuningSettings(sampler="tpe", sampler_kwargs=sampler_kwargs, pruner="median", score="last", **settings)
+    rules: dict[str, Any] = {"sampler": "tpe", "sampler_kwargs": sampler_kwargs, "pruner": "median", "score": "last"}
+    fixed = TuningSettings(**rules, max_seeds=1, **settings)
     return Policy(fixed, chooses="best", has_random_seeds=True)
 
 
@@ -101,6 +102,7 @@ POLICIES: dict[str, Policy] = {
     "promote-first-20": _promoting({"pruner_kwargs": {"first_rung": 0.2}}),
     "promote-thirds": _promoting({"pruner_kwargs": {"reduction_factor": 3}}),
     "promote-50-evaluations": _promoting({"n_evaluations": 50}),
+    "promote-one-seed": _promoting({"max_seeds": 1}),
     "promote-startup-10": _promoting({"n_startup_trials": 10}),
     "promote-startup-20": _promoting({"n_startup_trials": 20}),
     "promote-startup-30": _promoting({"n_startup_trials": 30}),

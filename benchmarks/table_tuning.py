@@ -131,13 +131,14 @@ class TableTuning:
     def _choice_size(self) -> ChoiceSize:
         return choice_size(self._policy.settings, self.purse.budget / self._table.n_evaluations)
 
-    def _selection_seeds(self) -> list[int]:
-        settings = self._policy.settings
-        return list(range(settings.n_seeds, self._table.n_seeds))[: self._choice_size().n_seeds]
+    def _selection_seeds(self, known: Sequence[int]) -> list[int]:
+        left = [seed for seed in range(self._policy.settings.n_seeds, self._table.n_seeds) if seed not in known]
+        return left[: self._choice_size().n_seeds]
 
     def _objective(self, interrupted: Callable[[], bool]) -> Objective:
         settings = self._policy.settings
-        return Objective(self._task, self._table.space, settings, list(range(settings.n_seeds)), interrupted)
+        seeds, further = list(range(settings.n_seeds)), list(range(settings.n_seeds, settings.max_seeds))
+        return Objective(self._task, self._table.space, settings, seeds, interrupted, further_seeds=further)
 
     def _choose(self) -> int:
         if self._policy.chooses == "best":
@@ -170,7 +171,8 @@ class TableTuning:
         finalists = self._candidates(size.n_finalists)
         selection = Selection(finalists)
         known, deadline = seeds_of_the_search(finalists), PurseDeadline(self.purse, self._table.n_evaluations)
-        selection.run(self._trainings(finalists), known, self._selection_seeds(), size.n_trainings, deadline)
+        seeds = self._selection_seeds(known)
+        selection.run(self._trainings(finalists), known, seeds, size.n_trainings, deadline)
         return selection.ranking
 
     def _candidates(self, n_finalists: int) -> list[Candidate]:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
-from sb3_hpo.objective import learning_curves
+from sb3_hpo.scores import learning_curves
 from sb3_hpo.trial_attributes import DEFAULT_CONFIGURATION, ORIGIN, RUNS
 
 if TYPE_CHECKING:

@@ -80,8 +80,9 @@ class Judging:
         candidates = candidates[: 1 + plan.n_finalists]
         n_runs = plan.n_trainings
         n_asked = self._settings.n_validation_seeds if n_runs else 0
-        seeds = validation_seeds(seed, n_asked, never=list(tuning_seeds))
-        choosing = selection_seeds(seed, size.n_seeds, never=[*tuning_seeds, *seeds])
+        used = list(dict.fromkeys([*tuning_seeds, *(known for c in candidates for known in c.tuning_scores)]))
+        seeds = validation_seeds(seed, n_asked, never=used)
+        choosing = selection_seeds(seed, size.n_seeds, never=[*used, *seeds])
         if n_runs:
             again = "; Ctrl-C again to end it" if stop.received else ""
             self._display.line(_announcement(plan) + again)

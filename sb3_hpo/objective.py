@@ -9,7 +9,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import optuna
 
 from sb3_hpo.affordable import constrain
@@ -20,10 +19,11 @@ from sb3_hpo.pausing import begin, drop_earlier, pause
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.saved_models import SaveVecNormalizeCallback, trial_models
-from sb3_hpo.scores import SCORES, carry_forward, score_curves
+from sb3_hpo.scores import SCORES, learning_curves, score_curves
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.tensorboard_log import Entry, TensorBoardLog, no_log
+from sb3_hpo.ties import shares_best_score
 from sb3_hpo.training_watch import TrainingWatch
 from sb3_hpo.trial_attributes import (
     FAILURE,
@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 class Objective:
     """What Optuna maximizes: the score of a configuration, trained on the same seeds as every other one.
 
-    Trainings follow one another, and a trial that is pruned never reaches its later seeds. What a trial reports, and
+    Trainings follow one another, and a trial that is pruned never reaches its later seeds. One that shares the
+    best score is trained on further ones (:mod:`sb3_hpo.ties`). What a trial reports, and
     at which steps, is told in :mod:`sb3_hpo.pruners`: a learning curve through all seeds, or a score for each seed.
     What was trained with what, and every return, is kept in the trial's attributes :data:`HYPERPARAMS` and
     :data:`RUNS`. The agent at the end of a whole training is judged as those of the validation are, so that this seed
@@ -66,6 +67,7 @@ class Objective:
     :param models_folder: folder that keeps the best model of each finished trial; None to keep none
     :param checkpoints: what is kept of trials that pause, to go on with them; None if none does
     :param tensorboard: where every training is logged; None to log none
+    :param further_seeds: seeds to train on as long as the trial shares the best score, in order
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Objective:
         models_folder: Path | None = None,
         checkpoints: Checkpoints | None = None,
         tensorboard: TensorBoardLog | None = None,
+        further_seeds: Sequence[int] = (),
     ) -> None:
         self._task = task
         self._search_space = search_space
@@ -88,6 +91,7 @@ class Objective:
         self._checkpoints = checkpoints
         self._tensorboard = tensorboard
         self._compares_seeds = compares_seeds(settings.pruner, settings.pruner_kwargs)
+        self._further_seeds = () if self._compares_seeds else tuple(further_seeds)
         # Optuna's Gaussian process wants constraints of all trials or of none, and a study may get a time limit late.
         self._limits_cost = settings.max_trial_cost is not None and settings.sampler != "gp"
 
@@ -122,8 +126,7 @@ class Objective:
         runs: list[dict[str, Any]] = []
         with summarized(trial, runs):
             for index, seed in enumerate(self._tuning_seeds):
-                run = {"seed": seed, "eval_env_seed": evaluation_seed(seed)}
-                runs.append(run)
+                run = _begin_run(runs, seed)
                 try:
                     with self._logged(trial, sampled, run) as log:
                         self._train(trial, training, runs, folders[seed], log)
@@ -133,9 +136,36 @@ class Objective:
                     trial.set_user_attr(RUNS, runs)
                 if self._compares_seeds:
                     _report_score(trial, run, index, self._settings.score)
+            for seed in self._further_seeds:
+                if not shares_best_score(trial.study, runs, self._settings.score):
+                    break
+                if not self._train_further(trial, training, runs, seed, sampled):
+                    break
         if self._checkpoints is not None:
             drop_earlier(trial, self._checkpoints)
+        return self._score_of(runs)
+
+    def _score_of(self, runs: Sequence[Mapping[str, Any]]) -> float:
         return score_curves(learning_curves(runs), self._settings.score, self._settings.aggregate)
+
+    def _train_further(
+        self,
+        trial: optuna.Trial,
+        training: Training,
+        runs: list[dict[str, Any]],
+        seed: int,
+        sampled: Mapping[str, Any],
+    ) -> bool:
+        """Train on a further seed; False where that was ended from outside or for its cost: the others count."""
+        run = _begin_run(runs, seed)
+        try:
+            with self._logged(trial, sampled, run) as log:
+                self._train(trial, training, runs, None, log, is_reporting=False)
+        except (TrialInterruptedError, optuna.TrialPruned):
+            runs.remove(run)
+            return False
+        trial.set_user_attr(RUNS, runs)
+        return True
 
     def _logged(
         self, trial: optuna.Trial, hyperparams: Mapping[str, Any], run: Mapping[str, Any]
@@ -152,6 +182,8 @@ class Objective:
         runs: Sequence[dict[str, Any]],
         folder: str | None,
         log: Callable[[BaseAlgorithm], None],
+        *,
+        is_reporting: bool = True,
     ) -> None:
         settings, run = self._settings, runs[-1]
         started = time.monotonic()
@@ -172,7 +204,7 @@ class Objective:
                 callback_on_new_best=None if folder is None else SaveVecNormalizeCallback(folder),
                 step_offset=(len(runs) - 1) * training.n_timesteps,
                 earlier_curves=learning_curves(runs[:-1]) if len(runs) > 1 else (),
-                is_reporting=not self._compares_seeds,
+                is_reporting=is_reporting and not self._compares_seeds,
             )
             if watch.is_paused and self._checkpoints is not None and len(runs) == 1:
                 pause(trial, training, model, run, self._checkpoints)
@@ -185,6 +217,12 @@ class Objective:
         if self._settings.optimization_log_path is None:
             return None
         return Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
+
+
+def _begin_run(runs: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+    """A training on a seed, added to those of the trial."""
+    runs.append({"seed": seed, "eval_env_seed": evaluation_seed(seed)})
+    return runs[-1]
 
 
 def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: str) -> None:
@@ -212,15 +250,6 @@ def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]
         max_episode_steps=task.max_episode_steps,
     )
     return space.fitted(configuration, budget)
-
-
-def learning_curves(runs: Sequence[Mapping[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Mean returns of a trial's evaluations, shape ``(n_seeds, n_evaluations)``, from its attribute ``runs``.
-
-    A training that ended early keeps its last value to the end of its whole length.
-    """
-    curves = [[float(np.mean(returns)) for returns in run["returns"]] for run in runs]
-    return carry_forward(curves, max(run.get("n_evaluations", 0) for run in runs))
 
 
 def n_timesteps_trained(trial: FrozenTrial) -> int:

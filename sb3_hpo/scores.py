@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sb3_hpo.errors import unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,6 +29,15 @@ def carry_forward(curves: Sequence[Sequence[float]], n_evaluations: int = 0) -> 
     """
     longest = max(n_evaluations, *(len(curve) for curve in curves))
     return np.asarray([[*curve, *[curve[-1]] * (longest - len(curve))] for curve in curves], dtype=np.float64)
+
+
+def learning_curves(runs: Sequence[Mapping[str, Any]]) -> FloatArray:
+    """Mean returns of a trial's evaluations, shape ``(n_seeds, n_evaluations)``, from its attribute ``runs``.
+
+    A training that ended early keeps its last value to the end of its whole length.
+    """
+    curves = [[float(np.mean(returns)) for returns in run["returns"]] for run in runs]
+    return carry_forward(curves, max(run.get("n_evaluations", 0) for run in runs))
 
 
 def last(curves: FloatArray) -> FloatArray:

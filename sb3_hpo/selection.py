@@ -70,18 +70,20 @@ class Selection:
     ) -> None:
         """Train finalists, the two that lead again and again, until both of them have all seeds or one is left.
 
-        :param known_seeds: seeds that all have a score on, which count like the others
+        :param known_seeds: seeds of the search, which count like the others: all have a score on the first one, and
+            some on further ones
         :param selection_seeds: in their order; what an earlier command has trained on them is not trained again
-        :param n_trainings: trainings on them that there may be, those included
+        :param n_trainings: trainings that there may be, those included
         """
         seeds = [*known_seeds, *selection_seeds]
-        self._n_seeds = dict.fromkeys(self._n_seeds, len(known_seeds))
-        self._n_known = len(known_seeds)
+        known = {c.fingerprint: _n_known(c, known_seeds) for c in self.ranking}
+        self._n_seeds = dict(known)
+        self._n_known = min(known.values(), default=0)
         is_complete = True
         while True:
             self.seeds = seeds[: max((self._n_seeds[c.fingerprint] for c in self.ranking), default=0)]
             self._rank(trainings)
-            left = n_trainings - sum(n - len(known_seeds) for n in self._n_seeds.values())
+            left = n_trainings - sum(self._n_seeds.values()) + sum(known.values())
             wanted = self._wanted(trainings, seeds)[: max(0, left)]
             if not wanted or not is_complete:
                 break
@@ -151,3 +153,9 @@ class Selection:
             return expected.get(name, -math.inf), len(scores[name]), steadiness[name]
 
         self.ranking.sort(key=place, reverse=True)
+
+
+def _n_known(candidate: Candidate, known_seeds: Sequence[int]) -> int:
+    """How many of the seeds of the search, from the first one on, a finalist has a score on."""
+    missing = (place for place, seed in enumerate(known_seeds) if seed not in candidate.tuning_scores)
+    return next(missing, len(known_seeds))

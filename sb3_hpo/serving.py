@@ -15,6 +15,7 @@ from sb3_hpo.study import set_up
 from sb3_hpo.study_callbacks import load_callbacks
 from sb3_hpo.study_folder import study_folder
 from sb3_hpo.tensorboard_log import TensorBoardLog
+from sb3_hpo.ties import further_seeds
 from sb3_hpo.tracking import trackers
 from sb3_hpo.training_queue import ValidationWorker
 from sb3_hpo.validation_trainings import open_validation_study, train_and_evaluate
@@ -94,6 +95,7 @@ def serve(
         models_folder=folder / MODELS_FOLDER if settings.save_models else None,
         checkpoints=checkpoints_of(study, folder),
         tensorboard=tensorboard_of(settings, study.study_name),
+        further_seeds=further_seeds(description.seed, settings),
     )
     callbacks = callbacks_of(settings, tell)
     search(study, objective, settings, flag, _ToldTime(flag), on_trial, command.key, callbacks)

@@ -43,6 +43,8 @@ class TuningSettings:
     :param n_timesteps: environment steps of one training; None takes them from the configuration that is tuned
     :param n_seeds: tuning seeds that every trial is trained on. One: for the same budget, three seeds for every
         configuration found a worse winner on a table of real learning curves; validation judges the finalists
+    :param max_seeds: tuning seeds that a trial is trained on at most, as long as it shares the best score
+        (:mod:`sb3_hpo.ties`); no more than ``n_seeds`` for none beyond those
     :param n_evaluations: evaluations during one training, evenly spaced, whatever its length. The zoo does one
         every 100,000 steps, so that below 200,000 its pruner never has anything to act on
     :param n_eval_episodes: episodes of one evaluation (the zoo's ``--eval-episodes``, 5)
@@ -107,6 +109,7 @@ class TuningSettings:
     timeout: float | None = None
     n_timesteps: int | None = None
     n_seeds: int = 1
+    max_seeds: int = 3
     n_evaluations: int = 20
     n_eval_episodes: int = 5
     n_eval_envs: int | None = None
@@ -231,6 +234,7 @@ _AT_LEAST_ONE = (
     "max_total_trials",
     "n_timesteps",
     "n_seeds",
+    "max_seeds",
     "n_evaluations",
     "n_eval_episodes",
     "n_eval_envs",

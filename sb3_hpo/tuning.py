@@ -27,13 +27,14 @@ from sb3_hpo.storage import storage_location
 from sb3_hpo.study import new_study_name, open_study
 from sb3_hpo.study_folder import study_folder
 from sb3_hpo.supervision import give_up_at_once, supervise
+from sb3_hpo.ties import further_seeds
 from sb3_hpo.tracking import check_tracking
 from sb3_hpo.verdict_time import VerdictTime
 from sb3_hpo.warm_start import best_of
 from sb3_hpo.wording import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     import optuna
@@ -220,7 +221,7 @@ class Tuning:
         )
         display.begin("search", settings.n_trials, lambda: clock.seconds_left)
         if crew is None:
-            objective = self._objective(study, description.tuning_seeds, lambda: stop.is_pending or clock.is_over)
+            objective = self._objective(study, description, lambda: stop.is_pending or clock.is_over)
             callbacks = callbacks_of(settings, display.line)
             search(study, objective, settings, stop, clock, told, command.key, callbacks)
         else:
@@ -231,17 +232,18 @@ class Tuning:
         return clock
 
     def _objective(
-        self, study: optuna.Study, tuning_seeds: Sequence[int], interrupted: Callable[[], bool]
+        self, study: optuna.Study, description: StudyDescription, interrupted: Callable[[], bool]
     ) -> Objective:
         return Objective(
             self._task,
             self._search_space,
             self._settings,
-            tuning_seeds,
+            description.tuning_seeds,
             interrupted=interrupted,
             models_folder=self._folder / MODELS_FOLDER if self._settings.save_models else None,
             checkpoints=checkpoints_of(study, self._folder),
             tensorboard=tensorboard_of(self._settings, study.study_name),
+            further_seeds=further_seeds(description.seed, self._settings),
         )
 
 

@@ -54,6 +54,7 @@ def _add_search(group: argparse._ArgumentGroup) -> None:
 
 def _add_trials(group: argparse._ArgumentGroup) -> None:
     _add(group, "--n-seeds", int, "Tuning seeds that every trial is trained on")
+    _add(group, "--max-seeds", int, "Tuning seeds of a trial that shares the best score, as long as it does")
     _add(group, "--score", str, f"What a learning curve is worth: {', '.join(SCORES)}")
     _add(group, "--aggregate", str, f"What the scores of the tuning seeds are worth together: {', '.join(AGGREGATES)}")
     group.add_argument(

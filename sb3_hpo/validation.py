@@ -117,10 +117,9 @@ class Validator:
 
 
 def seeds_of_the_search(finalists: Sequence[Candidate]) -> list[int]:
-    """The tuning seeds on which the search has judged the agents of all finalists."""
-    if not finalists:
-        return []
-    return [seed for seed in finalists[0].tuning_scores if all(seed in c.tuning_scores for c in finalists)]
+    """The tuning seeds on which the search has judged agents of finalists; none where not all have the first one."""
+    longest = max((list(c.tuning_scores) for c in finalists), key=len, default=[])
+    return longest if all(seed in c.tuning_scores for c in finalists for seed in longest[:1]) else []
 
 
 def _judge(trainings: Trainings, default: Candidate, selection: Selection, seeds: Sequence[int]) -> None:

@@ -15,9 +15,9 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from sb3_hpo.checkpoints import Checkpoints
 from sb3_hpo.early_stopping import EarlyStopping
-from sb3_hpo.objective import Objective, learning_curves
+from sb3_hpo.objective import Objective
 from sb3_hpo.promotion import PausingPruner, Rungs, go_on, rung_of
-from sb3_hpo.scores import SCORES
+from sb3_hpo.scores import SCORES, learning_curves
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.trial_attributes import RUNS
 from tests.tasks import SPACE, FakeTask, FakeTraining, ScriptedReturns

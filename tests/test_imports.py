@@ -79,6 +79,7 @@ LAYERS = [
     "space_files",
     "space_table",
     "trial_attributes",
+    "ties",
     "trial_cost",
     "training_seconds",
     "affordable",

@@ -10,7 +10,8 @@ from optuna.trial import TrialState
 from stable_baselines3.common.callbacks import BaseCallback
 
 from sb3_hpo.configuration import from_zoo
-from sb3_hpo.objective import Objective, learning_curves
+from sb3_hpo.objective import Objective
+from sb3_hpo.scores import learning_curves
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.trial_attributes import FAILURE, FINAL_RETURNS, HYPERPARAMS, RUNS, TRACEBACK, TrialInterruptedError

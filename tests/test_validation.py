@@ -501,11 +501,22 @@ def test_agents_that_the_search_judged_choose_alone_where_there_is_no_time(stora
     assert (ranking(result), result.selection_seeds) == ([2, 0, 1], [7])
 
 
-def test_a_seed_on_which_not_all_were_judged_does_not_choose(storage, table) -> None:
+def test_where_not_all_were_judged_on_the_first_tuning_seed_none_chooses(storage, table) -> None:
     table({0: LOW, 1: HIGH, 2: MIDDLE})
     finalists = [judged(1, s7=1.0), judged(2, s7=50.0, s8=60.0), candidate(2)]
     assert run(storage, [DEFAULT, *finalists], selection_seeds=[11, 12]).selection_seeds == [11, 12]
-    assert run(storage, [DEFAULT, *finalists[:2]]).selection_seeds == [7]
+
+
+def test_further_seeds_of_the_search_count_for_those_that_have_them(storage, table) -> None:
+    trainings = table({0: LOW, 1: HIGH, 2: HIGH})
+    finalists = [judged(1, s7=50.0), judged(2, s7=50.0, s12=60.0, s13=60.0)]
+    result = run(storage, [DEFAULT, *finalists], selection_seeds=[11], plan=ValidationPlan(2, 2, 2))
+    assert result.selection_seeds == [7, 12, 13, 11]
+    assert trainings.done[:2] == [(2, 11), (1, 12)]  # Each its next one.
+    assert [v.selection_scores for v in result.ranking if not v.candidate.is_default] == [
+        [50.0, 60.0, 60.0, HIGH[0]],
+        [50.0, HIGH[1]],
+    ]
 
 
 @pytest.mark.parametrize("n_seeds", [0, 1, 2, 3])
