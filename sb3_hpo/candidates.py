@@ -15,6 +15,7 @@ from sb3_hpo.finalists import choose_finalists, configuration_key, key_of_trial
 from sb3_hpo.late_returns import late_mean_of_curve
 from sb3_hpo.objective import configuration_of
 from sb3_hpo.promotion import paused_trials, value_at_rung
+from sb3_hpo.shrinkage import posterior_means
 from sb3_hpo.transforms import OutsideSpaceError
 from sb3_hpo.trial_attributes import FINAL_RETURNS, HYPERPARAMS, RUNS
 from sb3_hpo.trust import check_same_modules
@@ -186,15 +187,19 @@ def _late_mean(run: Mapping[str, Any]) -> float:
 
 
 def _best_judged_first(finalists: list[Candidate]) -> list[Candidate]:
-    """By the agents that the search trained where all were judged, so that the first one is taken for want of time."""
-    if not all(candidate.tuning_scores for candidate in finalists):
+    """By the agents that the search trained where all were judged, so that the first one is taken for want of time.
+
+    Those of more seeds count for more: who had 500 on three is expected to be better than who had it on one.
+    """
+    if not finalists or not all(candidate.tuning_scores for candidate in finalists):
         return finalists
-    return sorted(finalists, key=_judged, reverse=True)
+    expected = posterior_means({c.fingerprint: list(c.tuning_scores.values()) for c in finalists})
 
+    def judged(candidate: Candidate) -> tuple[float, int, float]:
+        late_means = list(candidate.tuning_late_means.values())
+        return expected[candidate.fingerprint], len(candidate.tuning_scores), float(np.mean(late_means))
 
-def _judged(candidate: Candidate) -> tuple[float, float]:
-    scores, late_means = candidate.tuning_scores.values(), candidate.tuning_late_means.values()
-    return float(np.mean(list(scores))), float(np.mean(list(late_means)))
+    return sorted(finalists, key=judged, reverse=True)
 
 
 def _score(trial: FrozenTrial) -> float | None:

@@ -164,7 +164,8 @@ class Objective:
         except (TrialInterruptedError, optuna.TrialPruned):
             runs.remove(run)
             return False
-        trial.set_user_attr(RUNS, runs)
+        finally:
+            trial.set_user_attr(RUNS, runs)
         return True
 
     def _logged(

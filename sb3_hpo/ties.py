@@ -14,13 +14,15 @@ trial on two further seeds more than doubles the regret after 1,000 evaluations.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from optuna.trial import TrialState
 
 from sb3_hpo.scores import SCORES, learning_curves
 from sb3_hpo.seeds import tuning_seeds
-from sb3_hpo.trial_attributes import RUNS
+from sb3_hpo.trial_attributes import FINAL_RETURNS, RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,20 +41,23 @@ def further_seeds(seed: int, settings: TuningSettings) -> list[int]:
 
 
 def shares_best_score(study: optuna.Study, runs: Sequence[Mapping[str, Any]], score: str) -> bool:
-    """Whether each training of a trial has the highest score of any in the study, and another trial has it, too.
+    """Whether each training of a trial is as good as any in the study, and one of another trial is, too.
 
-    Each must have climbed there. Who is there from the first evaluation on may have learned nothing, where others do
-    worse: in Taxi whoever delivers nobody has -200, and -1100 who tries to everywhere.
+    As good by its score and, where they were judged, by the agent at its end. Each must have climbed there: who is
+    there from the first evaluation on may have learned nothing, where others do worse. In Taxi whoever delivers nobody
+    has -200, and -1100 who tries to everywhere.
 
     :param runs: the trainings of the trial, as its attribute ``runs`` has them
     :param score: what a learning curve is worth: a name of :data:`sb3_hpo.scores.SCORES`
     """
-    scores = [_score(run, score) for run in runs]
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    of_others = [_score(run, score) for trial in complete for run in trial.user_attrs.get(RUNS, [])]
-    best = max([*scores, *of_others])
-    return best in of_others and min(scores) == best and all(learning_curves([run]).min() < best for run in runs)
+    of_others = [_worth(run, score) for trial in complete for run in trial.user_attrs.get(RUNS, [])]
+    its = [_worth(run, score) for run in runs]
+    best = max([*its, *of_others])
+    return best in of_others and min(its) == best and all(learning_curves([run]).min() < best[0] for run in runs)
 
 
-def _score(run: Mapping[str, Any], score: str) -> float:
-    return float(SCORES[score](learning_curves([run]))[0])
+def _worth(run: Mapping[str, Any], score: str) -> tuple[float, float]:
+    """The score of a training, and the mean return of the agent at its end; minus infinity where nobody judged it."""
+    judged = run.get(FINAL_RETURNS)
+    return float(SCORES[score](learning_curves([run]))[0]), float(np.mean(judged)) if judged else -math.inf

@@ -98,6 +98,22 @@ class SlowedCartPole(CartPoleEnv):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class ClimbingEnv(gym.Env):
+    """Episodes of one step: a return of 1 in the first of an environment, of 9 in all others, whatever one does."""
+
+    observation_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+    action_space = spaces.Discrete(2)
+    n_episodes = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.n_episodes += 1
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(2, np.float32), 1.0 if self.n_episodes == 1 else 9.0, True, False, {}
+
+
 def _register(env_id: str, entry_point: object, **kwargs: object) -> None:
     if env_id not in gym.registry:
         gym.register(env_id, entry_point=entry_point, **kwargs)
@@ -109,3 +125,4 @@ _register("Image-v0", ImageEnv, max_episode_steps=10)
 _register("Dict-v0", lambda: BitFlippingEnv(n_bits=3, max_steps=10), max_episode_steps=10)
 _register("Faulty-v0", FaultyCartPole, max_episode_steps=30)
 _register("Slowed-v0", SlowedCartPole, max_episode_steps=30)
+_register("Climbing-v0", ClimbingEnv, max_episode_steps=10)

@@ -259,6 +259,19 @@ def test_of_finalists_whose_agents_were_judged_alike_the_steadier_comes_first(
     assert names(choose_candidates(study, task, SPACE, 2)) == ["default", "trial 1", "trial 0"]
 
 
+def test_of_finalists_whose_agents_were_judged_alike_the_one_of_more_seeds_comes_first(
+    study: optuna.Study, task: FakeTask
+) -> None:
+    """And the one of a single lucky seed is not expected to be better than one that was nearly as good on three."""
+    for learning_rate, scores in [(0.01, [9.0]), (0.02, [9.0, 9.0, 9.0]), (0.03, [9.0, 2.0]), (0.04, [9.2])]:
+        runs = [
+            {"seed": seed, "timesteps": [160], "returns": [[9.0]], "n_timesteps": 200, FINAL_RETURNS: [score]}
+            for seed, score in enumerate(scores)
+        ]
+        add(study, task, 9.0, learning_rate=learning_rate, attrs={RUNS: runs})
+    assert names(choose_candidates(study, task, SPACE, 4)) == ["default", "trial 1", "trial 3", "trial 0", "trial 2"]
+
+
 def named(validated: Validated | None) -> float | None:
     return None if validated is None else validated.candidate.configuration["name"]
 
