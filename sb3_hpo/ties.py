@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import TrialState
 
-from sb3_hpo.scores import SCORES, learning_curves
+from sb3_hpo.scores import MIN_LAST_EVALUATIONS, SCORES, learning_curves
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.trial_attributes import FINAL_RETURNS, RUNS
 
@@ -43,18 +43,26 @@ def further_seeds(seed: int, settings: TuningSettings) -> list[int]:
 def shares_best_score(study: optuna.Study, runs: Sequence[Mapping[str, Any]], score: str) -> bool:
     """Whether each training of a trial is as good as any in the study, and one of another trial is, too.
 
-    As good by its score and, where they were judged, by the agent at its end. Each must have climbed there: who is
-    there from the first evaluation on may have learned nothing, where others do worse. In Taxi whoever delivers nobody
-    has -200, and -1100 who tries to everywhere.
+    As good by its score and, where they were judged, by the agent at its end. Each must have climbed there, and stayed:
+    who is there from the first evaluation on may have learned nothing, where others do worse (in Taxi whoever delivers
+    nobody has -200, and -1100 who tries to everywhere), and whose last evaluations differ is there by chance.
 
     :param runs: the trainings of the trial, as its attribute ``runs`` has them
     :param score: what a learning curve is worth: a name of :data:`sb3_hpo.scores.SCORES`
     """
+    if not all(map(_has_climbed_and_stayed, runs)):
+        return False
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     of_others = [_worth(run, score) for trial in complete for run in trial.user_attrs.get(RUNS, [])]
     its = [_worth(run, score) for run in runs]
     best = max([*its, *of_others])
-    return best in of_others and min(its) == best and all(learning_curves([run]).min() < best[0] for run in runs)
+    return best in of_others and min(its) == best
+
+
+def _has_climbed_and_stayed(run: Mapping[str, Any]) -> bool:
+    """Whether the last evaluations of a training all have the same mean return, and an earlier one had less."""
+    (curve,) = learning_curves([run])
+    return bool(np.all(curve[-MIN_LAST_EVALUATIONS:] == curve[-1]) and curve.min() < curve[-1])
 
 
 def _worth(run: Mapping[str, Any], score: str) -> tuple[float, float]:

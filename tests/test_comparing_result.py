@@ -63,11 +63,26 @@ def test_sentences_say_what_it_shows() -> None:
     assert "after 1.0 trainings it had found what random had after 4" in text
 
 
-def test_what_cannot_be_told_apart_is_said() -> None:
-    plan = Plan(samplers=("tpe", "random"), n_repetitions=1, budget=4)
-    traces = [Trace(Search(s, 0), 4, 400, 0.0, (Incumbent(100, 0.0, 1.0, s),)) for s in plan.samplers]
-    result = ComparisonResult(plan, SUBJECT, traces, {"tpe": [2.0], "random": [1.0]}, {})
-    assert "tpe and random cannot be told apart by 1 repetition (difference 1.0)." in list(sentences(result))
+@pytest.mark.parametrize(
+    ("n_repetitions", "said"),
+    [
+        (1, "1 repetition cannot tell tpe and random apart, whatever the difference: it takes 4 or more (1.0)."),
+        (3, "3 repetitions cannot tell tpe and random apart, whatever the difference: it takes 4 or more (1.0, 95 %"),
+        (4, "tpe and random cannot be told apart by 4 repetitions (difference 1.0, 95 % interval -"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_said(n_repetitions: int, said: str) -> None:
+    plan = Plan(samplers=("tpe", "random"), n_repetitions=n_repetitions, budget=4)
+    traces = [
+        Trace(Search(s, i), 4, 400, 0.0, (Incumbent(100, 0.0, 1.0, f"{s}{i}"),))
+        for s in plan.samplers
+        for i in range(n_repetitions)
+    ]
+    others = [0.0, 8.0, 1.0, 9.0]
+    scores = {f"random{i}": [others[i]] for i in range(n_repetitions)}
+    scores |= {f"tpe{i}": [1.0 + others[i]] for i in range(n_repetitions)}
+    result = ComparisonResult(plan, SUBJECT, traces, scores, {})
+    assert said in "\n".join(sentences(result))
     assert not result.has_seconds
     assert list(result.as_mapping()["samplers"]["tpe"]["curves"]) == ["steps"]
 

@@ -26,6 +26,9 @@ UP = [1.0, 9.0, 9.0, 9.0]
 """Climbs to a score of 9, by the last three evaluations."""
 LOWER = [1.0, 9.0, 9.0, 6.0]
 FLAT = [9.0] * 4
+BY_CHANCE = [1.0, 7.0, 9.0, 8.0]
+LATE_LOSS = [*UP, 2.0]
+"""Climbs, but the agent at the end is worth less."""
 
 
 class ScriptedTask(FakeTask):
@@ -46,7 +49,8 @@ class ScriptedTraining(FakeTraining):
     task: ScriptedTask
 
     def create_eval_env(self, seed: int, n_envs: int) -> VecEnv:
-        returns: Iterator[float] = iter([*(curve := next(self.task.curves)), curve[-1]])
+        curve = next(self.task.curves)
+        returns: Iterator[float] = iter([*curve, curve[-1]])
         return make_vec_env(lambda: ScriptedReturns(returns))
 
 
@@ -78,6 +82,8 @@ def seeds_of(study: optuna.Study) -> list[list[int]]:
         pytest.param([UP, UP, LOWER], [TUNING, SECOND], 8.5, id="below it on the second seed"),
         pytest.param([UP, UP, UP, LOWER], [TUNING, SECOND, THIRD], 26 / 3, id="below it on the third seed"),
         pytest.param([UP, UP, FLAT], [TUNING, SECOND], 9.0, id="has not climbed there on the second seed"),
+        pytest.param([BY_CHANCE, BY_CHANCE], [TUNING], 8.0, id="the same score by chance"),
+        pytest.param([UP, UP, LATE_LOSS], [TUNING, SECOND], 9.0, id="lost at the end on the second seed"),
         pytest.param([UP, LOWER], [TUNING], 8.0, id="worse"),
         pytest.param([LOWER, UP], [TUNING], 9.0, id="better than all others"),
         pytest.param([FLAT, FLAT], [TUNING], 9.0, id="both there from the beginning"),

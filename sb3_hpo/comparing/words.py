@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from sb3_hpo.comparison import MIN_SEEDS_FOR_A_VERDICT
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.wording import count, duration, interval_in_words, one_decimal
 
@@ -79,6 +80,12 @@ def _compared(result: ComparisonResult, best: SamplerResult, other: SamplerResul
     n = count(result.plan.n_repetitions, "repetition")
     interval = "" if comparison.ci95 is None else f", 95 % interval {interval_in_words(comparison.ci95)}"
     difference = f"{one_decimal(comparison.difference)}{interval}"
+    n_fewest = min(len(best.finals), len(other.finals))
+    if n_fewest < MIN_SEEDS_FOR_A_VERDICT:
+        return (
+            f"{count(n_fewest, 'repetition')} cannot tell {best.sampler} and {other.sampler} apart, whatever the "
+            f"difference: it takes {MIN_SEEDS_FOR_A_VERDICT} or more ({difference})."
+        )
     if comparison.verdict != "better":
         return f"{best.sampler} and {other.sampler} cannot be told apart by {n} (difference {difference})."
     text = f"{best.sampler} is better than {other.sampler} (difference {difference})"

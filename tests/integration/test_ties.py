@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 PACKAGE = ["--gym-packages", "tests.environments"]
 TUNE = ["tune", "--algo", "a2c", "--env", "Climbing-v0", *PACKAGE, "-n", "40", "--n-evaluations", "4"]
-TUNE += ["--pruner", "none", "--seed", "3", "--n-trials", "3", "--n-validation-seeds", "2", "--storage", "sqlite:///study.db"]
-TUNE += ["--study-name", "climbing"]
+TUNE += ["--pruner", "none", "--seed", "3", "--n-trials", "3", "--n-validation-seeds", "2"]
+STUDY = ["--storage", "sqlite:///study.db", "--study-name", "climbing"]
 
 
 def seeds_of(folder: Path) -> list[list[int]]:
@@ -37,7 +37,7 @@ def test_command_trains_what_shares_the_best_score_on_further_seeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], n_seeds: list[int]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run_command([*TUNE, *options]) == 0
+    assert run_command([*TUNE, *STUDY, *options]) == 0
     assert seeds_of(tmp_path) == [tuning_seeds(3, n) for n in n_seeds]
     (file,) = tmp_path.glob("logs/a2c/*/result.json")
     result = json.loads(file.read_text(encoding="utf-8"))
@@ -45,11 +45,11 @@ def test_command_trains_what_shares_the_best_score_on_further_seeds(
     assert chosen_by[: max(n_seeds)] == tuning_seeds(3, max(n_seeds))
     assert not set(result["validation"]["seeds"]) & set(chosen_by)
     # Trained again on the same seeds, with the same returns.
-    assert run_command(["replay", "--storage", "sqlite:///study.db", "--study-name", "climbing", "--trial", "1", *PACKAGE]) == 0
+    assert run_command(["replay", *STUDY, "--trial", "1", *PACKAGE]) == 0
 
 
 def test_workers_do_so_too(tmp_path: Path) -> None:
-    run([*SB3_HPO, *TUNE, "--n-jobs", "2", "--n-trials", "5"], tmp_path)
+    run([*SB3_HPO, *TUNE, *STUDY, "--n-jobs", "2", "--n-trials", "5"], tmp_path)
     seeds = seeds_of(tmp_path)
     assert len(seeds) == 5
     assert seeds[-1] == tuning_seeds(3, 3)
