@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from sb3_hpo._version import __version__
@@ -70,6 +71,7 @@ def _run(words: list[str]) -> int:
 
 
 def _tune(words: list[str]) -> int:
+    began = time.monotonic()
     if not any(word.startswith("--cluster") for word in words) and not _works_alone(words):
         _prepare_workers(words)
 
@@ -80,6 +82,7 @@ def _tune(words: list[str]) -> int:
     args = parse(parser, words)
     args.optimize_hyperparameters = True
     args.track = False  # The zoo would begin one run for the whole command; here each trial is one.
+    setattr(args, arguments.BEGAN, began)
     setattr(args, arguments.GIVEN_OPTIONS, arguments.given_options(parser, words))
     arguments.run_zoo_training(args)
     return 0

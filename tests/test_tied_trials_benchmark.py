@@ -59,10 +59,10 @@ def test_further_seeds_help_where_trainings_succeed_or_fail(tied_trials, monkeyp
     monkeypatch.setattr(tied_trials, "SPENDINGS", (one, three))
     monkeypatch.setattr(tied_trials, "STEEP", (2.0,))
     file = tmp_path / "found.json"
-    monkeypatch.setattr(sys, "argv", ["tied_trials.py", "--repetitions", "30", "--json", str(file)])
+    monkeypatch.setattr(sys, "argv", ["tied_trials.py", "--repetitions", "12", "--json", str(file)])
     tied_trials.main()
     content = json.loads(file.read_text(encoding="utf-8"))
     by_seeds = {row["max_seeds"]: row["nine_of_ten"] for row in content["rows"]}
     assert by_seeds[3] > by_seeds[1]
     assert f"| 2 | 62 | 14 | 3 | {content['rows'][1]['succeeds']:.1%}" in capsys.readouterr().out
-    assert (content["repetitions"], content["command"]) == (30, f"tied_trials.py --repetitions 30 --json {file}")
+    assert (content["repetitions"], content["command"]) == (12, f"tied_trials.py --repetitions 12 --json {file}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 SHORT = {"n_evaluations": 2, "n_eval_episodes": 1, "n_validation_seeds": 0, "study_name": "s", "pruner": "none"}
 
 
-def tune(storage: BaseStorage, folder: Path, **options: Any) -> tuple[str, FakeTask]:
+def tune(storage: BaseStorage, folder: Path, *, began: float | None = None, **options: Any) -> tuple[str, FakeTask]:
     """Tune, and return what was shown."""
     shown = io.StringIO()
     task = FakeTask(20)
     settings = TuningSettings(**{**SHORT, **options}, log_folder=str(folder))
     display = Display(Console(file=shown, width=400))
-    assert Tuning(task, SPACE, settings, storage, display).run() == 0
+    assert Tuning(task, SPACE, settings, storage, display, began=began).run() == 0
     return shown.getvalue(), task
 
 
@@ -86,6 +87,16 @@ def test_a_hundredth_of_the_time_is_for_start_and_report(storage: BaseStorage, t
     tune(storage, tmp_path, sampler="random", timeout=60_000.0, n_trials=1, n_validation_seeds=2)
     study = optuna.load_study(study_name="s", storage=storage)
     assert study.user_attrs[VALIDATION_TIME]["seconds"] == pytest.approx(0.5 * 59_400.0, abs=50.0)
+
+
+@pytest.mark.parametrize(("gone", "left"), [(500.0, 59_400.0 - 500.0), (7_000.0, 59_400.0 - 6_000.0)])
+def test_what_comes_before_the_first_training_counts_up_to_a_tenth(
+    storage: BaseStorage, tmp_path: Path, gone: float, left: float
+) -> None:
+    began = time.monotonic() - gone
+    tune(storage, tmp_path, began=began, sampler="random", timeout=60_000.0, n_trials=1, n_validation_seeds=2)
+    study = optuna.load_study(study_name="s", storage=storage)
+    assert study.user_attrs[VALIDATION_TIME]["seconds"] == pytest.approx(0.5 * left, abs=50.0)
 
 
 @pytest.mark.parametrize(("timeout", "is_told"), [(1e-3, True), (60.0, False), (None, False)])

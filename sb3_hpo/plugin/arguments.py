@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 GIVEN_OPTIONS = "sb3_hpo_options"
 """Attribute of the parsed arguments in which ``sb3-hpo tune`` passes on which options were given."""
 
+BEGAN = "sb3_hpo_began"
+"""Attribute in which it passes on when the command began, by ``time.monotonic()``: imports count for a time limit."""
+
 _SETTING_OF_OPTION = {"eval_episodes": "n_eval_episodes"}
 """The zoo's options that are called otherwise here."""
 

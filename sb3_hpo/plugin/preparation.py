@@ -17,7 +17,7 @@ from sb3_hpo.configuration import from_zoo
 from sb3_hpo.dashboard import check_storage as check_dashboard_storage
 from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError, one_line
-from sb3_hpo.plugin.arguments import GIVEN_OPTIONS, given_options, to_settings, zoo_parser
+from sb3_hpo.plugin.arguments import BEGAN, GIVEN_OPTIONS, given_options, to_settings, zoo_parser
 from sb3_hpo.plugin.conf_files import check_conf_file, read_conf_file
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.plugin.workforces import check_storage, prepare_crew
@@ -90,7 +90,8 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
         "bold",
     )
     make_crew = prepare_crew(experiment, settings, location, storage, display)
-    return Tuning(task, for_task, settings, storage, display, make_crew)
+    began: float | None = getattr(experiment.args, BEGAN, None)
+    return Tuning(task, for_task, settings, storage, display, make_crew, began)
 
 
 @dataclasses.dataclass(frozen=True)
