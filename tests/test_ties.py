@@ -108,11 +108,14 @@ def test_best_score_is_that_of_a_training() -> None:
     assert seeds_of(lowered) == [[TUNING], [TUNING], [TUNING, SECOND], [TUNING, SECOND, THIRD]]
 
 
-def test_what_was_stopped_on_a_further_seed_counts_by_the_seeds_before() -> None:
-    task_stops = iter([*[False] * 65, *[True] * 1_000])  # Asked at every step: after 20 of either trial, and 20 more.
-    study, task = search(UP, UP, UP, UP, interrupted=lambda: next(task_stops))
-    assert [seed for _, seed in task.trained] == [TUNING, TUNING, SECOND, THIRD]
-    assert seeds_of(study) == [[TUNING], [TUNING, SECOND]]
+@pytest.mark.parametrize("stopped_on", [SECOND, THIRD])
+def test_what_was_stopped_on_a_further_seed_counts_by_the_seeds_before(stopped_on: int) -> None:
+    n_steps = 20 * stopped_on + 5  # It is asked at every step, of which a training has 20.
+    stops = iter([*[False] * n_steps, *[True] * 1_000])
+    study, task = search(UP, UP, UP, UP, interrupted=lambda: next(stops))
+    further = [SECOND, THIRD][: stopped_on - 1]
+    assert [seed for _, seed in task.trained] == [TUNING, TUNING, *further]
+    assert seeds_of(study) == [[TUNING], [TUNING, *further[:-1]]]
     assert study.trials[1].value == 9.0
 
 

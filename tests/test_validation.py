@@ -272,6 +272,18 @@ def test_of_finalists_whose_agents_were_judged_alike_the_one_of_more_seeds_comes
     assert names(choose_candidates(study, task, SPACE, 4)) == ["default", "trial 1", "trial 3", "trial 0", "trial 2"]
 
 
+def test_of_finalists_that_were_all_at_the_ceiling_the_one_of_more_seeds_comes_first(
+    study: optuna.Study, task: FakeTask
+) -> None:
+    for learning_rate, n_seeds in [(0.01, 1), (0.02, 3), (0.03, 2)]:
+        runs = [
+            {"seed": seed, "timesteps": [160], "returns": [[9.0]], "n_timesteps": 200, FINAL_RETURNS: [9.0]}
+            for seed in range(n_seeds)
+        ]
+        add(study, task, 9.0, learning_rate=learning_rate, attrs={RUNS: runs})
+    assert names(choose_candidates(study, task, SPACE, 3)) == ["default", "trial 1", "trial 2", "trial 0"]
+
+
 def named(validated: Validated | None) -> float | None:
     return None if validated is None else validated.candidate.configuration["name"]
 

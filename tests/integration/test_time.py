@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import optuna
+import pytest
+
+from sb3_hpo.affordable import VALIDATION_TIME
 from tests.integration.commands import SB3_HPO, run
+from tests.integration.in_process import run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,3 +40,14 @@ def test_a_timeout_bounds_search_and_validation_together(tmp_path):
     assert 15 <= result["seconds"] <= 33
     # Beside that there is a start of the command, one of its workers, and the files at the end.
     assert seconds <= 33 + 3 * start_up
+
+
+def test_a_timeout_counts_from_the_start_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    earlier = SimpleNamespace(monotonic=lambda: time.monotonic() - 500.0)  # As if imports had taken that long.
+    monkeypatch.setattr("sb3_hpo.cli.time", earlier)
+    tune = ["tune", "--algo", "a2c", "--env", "CartPole-v1", "-n", "40", "--n-evaluations", "2", "--pruner", "none"]
+    tune += ["--n-trials", "1", "--n-validation-seeds", "1", "--timeout", "60000", "--study-name", "timed"]
+    assert run_command(tune) == 0
+    study = optuna.load_study(study_name="timed", storage="sqlite:///logs/sb3_hpo.db")
+    assert study.user_attrs[VALIDATION_TIME]["seconds"] == pytest.approx(0.5 * (59_400.0 - 500.0), abs=50.0)
