@@ -19,7 +19,7 @@ import shlex
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import optuna
@@ -99,10 +99,10 @@ class Tuning:
         while left > 0.0:
             left -= self._try_next()
         finalists = self._finalists()
-        selection = Selection(finalists)
+        selection, trainings = Selection(finalists), cast("Any", self)
         known = seeds_of_the_search(finalists)
         others = SEEDS[self._spending.max_seeds :]
-        selection.run(self, known, others, self._spending.n_choosing, Deadline(None))  # type: ignore[arg-type]
+        selection.run(trainings, known, others, self._spending.n_choosing, Deadline(None))
         return self._succeeds(selection.ranking[0].configuration)
 
     def _succeeds(self, params: Any) -> float:
@@ -184,6 +184,26 @@ def tuned(steepness: float, spending: Spending, seed: int, n_repetitions: int) -
     return [Tuning(steepness, spending, seed * 1_000_003 + i).run() for i in range(n_repetitions)]
 
 
+def as_row(steepness: float, spending: Spending, succeeds: Sequence[float]) -> dict[str, Any]:
+    """What is kept of the repetitions of a scene."""
+    nine = [holds(value) for value in succeeds]
+    return {
+        "steepness": steepness,
+        **dataclasses.asdict(spending),
+        "succeeds": float(np.mean(succeeds)),
+        "nine_of_ten": float(np.mean(nine)),
+        "half_intervals": [half_interval(succeeds), half_interval(nine)],
+    }
+
+
+def as_line(row: dict[str, Any]) -> str:
+    """A line of the table."""
+    halves = row["half_intervals"]
+    found = [f"{row[name]:.1%} ± {half:.1%}" for name, half in zip(("succeeds", "nine_of_ten"), halves, strict=True)]
+    about = f"{row['steepness']:g} | {row['n_trainings']} | {row['n_choosing']} | {row['max_seeds']}"
+    return f"| {about} | {' | '.join(found)} |"
+
+
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -201,22 +221,8 @@ def main() -> None:
             for spending in SPENDINGS
         }
         for (steepness, spending), job in jobs.items():
-            succeeds = job.result()
-            nine = [holds(value) for value in succeeds]
-            row = {
-                "steepness": steepness,
-                **dataclasses.asdict(spending),
-                "succeeds": float(np.mean(succeeds)),
-                "nine_of_ten": float(np.mean(nine)),
-                "half_intervals": [half_interval(succeeds), half_interval(nine)],
-            }
-            rows.append(row)
-            about = f"{steepness:g} | {spending.n_trainings} | {spending.n_choosing} | {spending.max_seeds}"
-            found = [
-                f"{share:.1%} ± {half:.1%}"
-                for share, half in zip((row["succeeds"], row["nine_of_ten"]), row["half_intervals"], strict=True)
-            ]
-            print(f"| {about} | {' | '.join(found)} |", flush=True)
+            rows.append(as_row(steepness, spending, job.result()))
+            print(as_line(rows[-1]), flush=True)
     if args.json:
         content = {"command": shlex.join(sys.argv), **machine(), "repetitions": args.repetitions, "rows": rows}
         write_whole(args.json, json.dumps(content, indent=1) + "\n")

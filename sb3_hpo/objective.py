@@ -19,7 +19,7 @@ from sb3_hpo.pausing import begin, drop_earlier, pause
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.pruners import compares_seeds
 from sb3_hpo.saved_models import SaveVecNormalizeCallback, trial_models
-from sb3_hpo.scores import SCORES, learning_curves, score_curves
+from sb3_hpo.scores import learning_curves, score_curves, score_training
 from sb3_hpo.search_space import Budget
 from sb3_hpo.seeds import evaluation_seed
 from sb3_hpo.tensorboard_log import Entry, TensorBoardLog, no_log
@@ -173,7 +173,7 @@ class Objective:
     ) -> contextlib.AbstractContextManager[Callable[[BaseAlgorithm], None]]:
         if self._tensorboard is None:
             return no_log()
-        score = functools.partial(_score_of_seed, run, self._settings.score)
+        score = functools.partial(score_training, run, self._settings.score)
         return self._tensorboard.training(Entry(trial.number, trial.user_attrs.get(CONTINUES), hyperparams, run, score))
 
     def _train(
@@ -233,13 +233,9 @@ def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: s
 
     :raises optuna.TrialPruned: if the pruner gives the trial up
     """
-    trial.report(_score_of_seed(run, score), index)
+    trial.report(score_training(run, score), index)
     if trial.should_prune():
         raise optuna.TrialPruned(f"pruned after {index + 1} seeds")
-
-
-def _score_of_seed(run: Mapping[str, Any], score: str) -> float:
-    return float(SCORES[score](learning_curves([run]))[0])
 
 
 def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]) -> dict[str, Any]:

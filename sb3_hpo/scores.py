@@ -159,6 +159,14 @@ def score_curves(curves: FloatArray, score: str, aggregate: str) -> float:
     return float(AGGREGATES[aggregate](SCORES[score](curves)))
 
 
+def score_training(run: Mapping[str, Any], score: str) -> float:
+    """The score of one training, an element of a trial's attribute ``runs``.
+
+    :param score: one of :data:`SCORES`
+    """
+    return float(SCORES[score](learning_curves([run]))[0])
+
+
 def check_name(kind: str, name: str, known: Iterable[str]) -> None:
     """Check the name of a score or an aggregate.
 

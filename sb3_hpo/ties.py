@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.trial import TrialState
 
-from sb3_hpo.scores import MIN_LAST_EVALUATIONS, SCORES, learning_curves
+from sb3_hpo.scores import MIN_LAST_EVALUATIONS, learning_curves, score_training
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.trial_attributes import FINAL_RETURNS, RUNS
 
@@ -68,4 +68,4 @@ def _has_climbed_and_stayed(run: Mapping[str, Any]) -> bool:
 def _worth(run: Mapping[str, Any], score: str) -> tuple[float, float]:
     """The score of a training, and the mean return of the agent at its end; minus infinity where nobody judged it."""
     judged = run.get(FINAL_RETURNS)
-    return float(SCORES[score](learning_curves([run]))[0]), float(np.mean(judged)) if judged else -math.inf
+    return score_training(run, score), float(np.mean(judged)) if judged else -math.inf
