@@ -156,13 +156,17 @@ def _log_to_mlflow(study: optuna.Study, trial: FrozenTrial) -> None:
 
 
 def _log_curve(run_id: str, trial: FrozenTrial) -> None:
-    """Log the mean return of each evaluation, of each training seed, at its environment steps."""
+    """Log the mean return of each evaluation at its environment steps.
+
+    The first tuning seed is that of all trials, and has the same name in each: those that were pruned on it, or share
+    the best score, have fewer seeds than others, or more.
+    """
     import mlflow
     from mlflow.entities import Metric
 
     runs = trial.user_attrs.get(RUNS, [])
     metrics = [
-        Metric(MEAN_RETURN if len(runs) == 1 else f"{MEAN_RETURN}_seed_{run['seed']}", float(np.mean(returns)), 0, step)
+        Metric(MEAN_RETURN if run is runs[0] else f"{MEAN_RETURN}_seed_{run['seed']}", float(np.mean(returns)), 0, step)
         for run in runs
         for step, returns in zip(run.get("timesteps", []), run.get("returns", []), strict=True)
     ]
