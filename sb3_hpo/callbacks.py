@@ -176,12 +176,21 @@ class TrialEvalCallback(EvalCallback):
             )
 
     def _expected_mean(self) -> float:
-        if not self.earlier_curves:
-            return float(self.last_mean_reward)
-        place = len(self.evaluations_timesteps) - 1
-        final = float(np.mean([curve[-1] for curve in self.earlier_curves]))
-        here = float(np.mean([curve[min(place, len(curve) - 1)] for curve in self.earlier_curves]))
-        return final + (float(self.last_mean_reward) - here) / (len(self.earlier_curves) + 1)
+        return expected_mean(float(self.last_mean_reward), len(self.evaluations_timesteps) - 1, self.earlier_curves)
+
+
+def expected_mean(latest: float, place: int, earlier_curves: Sequence[Sequence[float]] | np.ndarray[Any, Any]) -> float:
+    """What the mean return over all seeds of a trial is expected to become, as :class:`TrialEvalCallback` reports it.
+
+    :param latest: mean return of the latest evaluation of the seed that is trained
+    :param place: its place among the evaluations of the training, from 0
+    :param earlier_curves: mean returns of the trainings on the seeds before
+    """
+    if len(earlier_curves) == 0:
+        return latest
+    final = float(np.mean([curve[-1] for curve in earlier_curves]))
+    here = float(np.mean([curve[min(place, len(curve) - 1)] for curve in earlier_curves]))
+    return final + (latest - here) / (len(earlier_curves) + 1)
 
 
 class InterruptionCallback(BaseCallback):

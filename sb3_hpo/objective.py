@@ -15,6 +15,7 @@ from sb3_hpo.affordable import constrain
 from sb3_hpo.configuration import merge, to_zoo
 from sb3_hpo.errors import failure_in_one_line
 from sb3_hpo.evaluation import judge_agent
+from sb3_hpo.finished_trainings import finished_training, report_again
 from sb3_hpo.pausing import begin, drop_earlier, pause
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.pruners import compares_seeds
@@ -30,9 +31,11 @@ from sb3_hpo.trial_attributes import (
     FINAL_RETURNS,
     HYPERPARAMS,
     RUNS,
+    TAKEN_OVER_FROM,
     TRACEBACK,
     TUNED,
     TrialInterruptedError,
+    own_timesteps,
 )
 from sb3_hpo.trial_summary import in_lines, summarized
 
@@ -56,8 +59,9 @@ class Objective:
     best score is trained on further ones (:mod:`sb3_hpo.ties`). What a trial reports, and
     at which steps, is told in :mod:`sb3_hpo.pruners`: a learning curve through all seeds, or a score for each seed.
     What was trained with what, and every return, is kept in the trial's attributes :data:`HYPERPARAMS` and
-    :data:`RUNS`. The agent at the end of a whole training is judged as those of the validation are, so that this seed
-    counts in the choice among the finalists.
+    :data:`RUNS`. One that is tried again takes over the trainings that had come to their end
+    (:mod:`sb3_hpo.finished_trainings`). The agent at the end of a whole training is judged as those of the validation
+    are, so that this seed counts in the choice among the finalists.
 
     :param task: what is trained
     :param search_space: what is sampled
@@ -126,10 +130,13 @@ class Objective:
         runs: list[dict[str, Any]] = []
         with summarized(trial, runs):
             for index, seed in enumerate(self._tuning_seeds):
-                run = _begin_run(runs, seed)
+                run = self._begin_run(trial, runs, seed)
                 try:
-                    with self._logged(trial, sampled, run) as log:
-                        self._train(trial, training, runs, folders[seed], log)
+                    if TAKEN_OVER_FROM not in run:
+                        with self._logged(trial, sampled, run) as log:
+                            self._train(trial, training, runs, folders[seed], log)
+                    elif not self._compares_seeds:
+                        report_again(trial, runs, training.n_timesteps)
                 finally:
                     if index == 0 and self._limits_cost:
                         constrain(trial, run)
@@ -157,16 +164,27 @@ class Objective:
         sampled: Mapping[str, Any],
     ) -> bool:
         """Train on a further seed; False where that was ended from outside or for its cost: the others count."""
-        run = _begin_run(runs, seed)
+        run = self._begin_run(trial, runs, seed)
         try:
-            with self._logged(trial, sampled, run) as log:
-                self._train(trial, training, runs, None, log, is_reporting=False)
+            if TAKEN_OVER_FROM not in run:
+                with self._logged(trial, sampled, run) as log:
+                    self._train(trial, training, runs, None, log, is_reporting=False)
         except (TrialInterruptedError, optuna.TrialPruned):
             runs.remove(run)
             return False
         finally:
             trial.set_user_attr(RUNS, runs)
         return True
+
+    def _begin_run(self, trial: optuna.Trial, runs: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+        """A training on a seed, added to those of the trial: a new one, or a whole one of the trial it tries again.
+
+        Where models are kept none is taken over, as what it has saved belongs to the other trial.
+        """
+        keeps_models = self._models_folder is not None or self._settings.optimization_log_path is not None
+        finished = None if keeps_models else finished_training(trial, seed)
+        runs.append(finished or {"seed": seed, "eval_env_seed": evaluation_seed(seed)})
+        return runs[-1]
 
     def _logged(
         self, trial: optuna.Trial, hyperparams: Mapping[str, Any], run: Mapping[str, Any]
@@ -220,12 +238,6 @@ class Objective:
         return Path(self._settings.optimization_log_path) / f"trial_{trial.number}"
 
 
-def _begin_run(runs: list[dict[str, Any]], seed: int) -> dict[str, Any]:
-    """A training on a seed, added to those of the trial."""
-    runs.append({"seed": seed, "eval_env_seed": evaluation_seed(seed)})
-    return runs[-1]
-
-
 def _report_score(trial: optuna.Trial, run: dict[str, Any], index: int, score: str) -> None:
     """Report the score of a seed's whole training.
 
@@ -250,9 +262,8 @@ def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]
 
 
 def n_timesteps_trained(trial: FrozenTrial) -> int:
-    """Environment steps that a trial trained itself, those of the trial that it continues left out."""
-    runs = trial.user_attrs.get(RUNS, [])
-    return sum(run.get("n_timesteps", 0) - run.get("resumed_at", 0) for run in runs)
+    """Environment steps that a trial trained itself, those of the trial that it continues or tries again left out."""
+    return sum(map(own_timesteps, trial.user_attrs.get(RUNS, [])))
 
 
 def close_environments(model: BaseAlgorithm) -> None:

@@ -10,7 +10,15 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
-from sb3_hpo.trial_attributes import CANDIDATE, FAILURE, FIXED_PARAMS, POINT, TrialInterruptedError, inherited
+from sb3_hpo.trial_attributes import (
+    CANDIDATE,
+    FAILURE,
+    FIXED_PARAMS,
+    POINT,
+    TrialInterruptedError,
+    inherited,
+    left_to_the_next,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +27,7 @@ _KEPT = (FIXED_PARAMS, POINT, "failed_trial", "retry_history")
 
 
 class RetryDeadTrial(RetryHeartbeatStaleTrialCallback):
-    """Optuna's callback, whose copies begin without what the dead trial had recorded.
+    """Optuna's callback, whose copies begin without what the dead trial had recorded, but for whole trainings.
 
     A trial that had no parameters yet is not tried again: the next one is as good. Trainings of the validation are
     asked for again by the command that needs them.
@@ -35,7 +43,7 @@ class RetryDeadTrial(RetryHeartbeatStaleTrialCallback):
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Put what a dead trial was to try back into the queue, if it has retries left."""
         if CANDIDATE not in trial.user_attrs and has_content(trial) and not _is_tried_again(study, trial):
-            trial.user_attrs = inherited(trial.user_attrs)
+            trial.user_attrs = left_to_the_next(trial)
             trial.system_attrs = _to_try_again(trial)
             super().__call__(study, trial)
 
@@ -59,7 +67,7 @@ def hand_back(study: optuna.Study, trial: FrozenTrial) -> None:
         state=TrialState.WAITING,
         params=trial.params,
         distributions=trial.distributions,
-        user_attrs=inherited(trial.user_attrs),
+        user_attrs=left_to_the_next(trial),
         system_attrs=_to_try_again(trial),
     )
     study.add_trial(copy)

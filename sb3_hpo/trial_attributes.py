@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna.trial import FrozenTrial
 
 HYPERPARAMS = "hyperparams"
@@ -34,6 +36,13 @@ UNAFFORDABLE = "unaffordable"
 
 FINAL_RETURNS = "final_returns"
 """In a mapping of :data:`RUNS` that came to its end: returns of the episodes that judged the agent then."""
+
+TAKEN_OVER_FROM = "taken_over_from"
+"""In a mapping of :data:`RUNS`: number of the trial that did this training; missing where the trial did it itself."""
+
+FINISHED_TRAININGS = "finished_trainings"
+"""What a trial that is tried again leaves to the next one, see :func:`left_to_the_next`: a mapping with its
+:data:`HYPERPARAMS`, and ``trainings``, those of :data:`RUNS` that had come to their end."""
 
 FAILURE = "failure"
 """Why a trial failed, in one line that begins with the name of the error."""
@@ -148,6 +157,24 @@ def lost_its_worker(trial: FrozenTrial) -> bool:
     return str(trial.user_attrs.get(FAILURE, "")).startswith(WorkerDiedError.__name__)
 
 
-def inherited(attributes: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that a trial leaves to the one that tries its parameters again."""
+def inherited(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a trial that do not tell what became of it."""
     return {key: value for key, value in attributes.items() if key not in OF_ONE_RUN}
+
+
+def left_to_the_next(trial: FrozenTrial) -> dict[str, Any]:
+    """The attributes that a trial leaves to the one that tries its parameters again: with its whole trainings."""
+    left = inherited(trial.user_attrs)
+    whole = [run for run in trial.user_attrs.get(RUNS, []) if "n_evaluations" in run]
+    if whole:
+        trainings = [{TAKEN_OVER_FROM: trial.number, **run} for run in whole]
+        left[FINISHED_TRAININGS] = {HYPERPARAMS: trial.user_attrs[HYPERPARAMS], "trainings": trainings}
+    return left
+
+
+def own_timesteps(run: Mapping[str, Any]) -> int:
+    """Environment steps of a training that its trial did itself: not those of one that it continues or tries again.
+
+    :param run: one element of the attribute :data:`RUNS`
+    """
+    return 0 if TAKEN_OVER_FROM in run else int(run.get("n_timesteps", 0) - run.get("resumed_at", 0))

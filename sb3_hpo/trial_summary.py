@@ -10,7 +10,15 @@ import optuna
 
 from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.transforms import LINEAR_PREFIX
-from sb3_hpo.trial_attributes import ENVIRONMENT_STEPS, REASON, SEEDS, TRAINING_SECONDS, UNAFFORDABLE
+from sb3_hpo.trial_attributes import (
+    ENVIRONMENT_STEPS,
+    REASON,
+    SEEDS,
+    TAKEN_OVER_FROM,
+    TRAINING_SECONDS,
+    UNAFFORDABLE,
+    own_timesteps,
+)
 
 
 @contextlib.contextmanager
@@ -40,11 +48,12 @@ def summary(
     """
     reasons = [*(_came_from(run, continues) for run in runs if "resumed_at" in run), *why_pruned]
     reasons += [f"seed {run['seed']} stopped early: {run['stopped_early']}" for run in runs if "stopped_early" in run]
+    reasons += [f"seed {r['seed']} as trial {r[TAKEN_OVER_FROM]} trained it" for r in runs if TAKEN_OVER_FROM in r]
     reasons += [run[UNAFFORDABLE] for run in runs if UNAFFORDABLE in run]
     about = {
         SEEDS: [run["seed"] for run in runs],
-        ENVIRONMENT_STEPS: sum(run.get("n_timesteps", 0) - run.get("resumed_at", 0) for run in runs),
-        TRAINING_SECONDS: round(sum(run.get("seconds", 0.0) for run in runs), 3),
+        ENVIRONMENT_STEPS: sum(map(own_timesteps, runs)),
+        TRAINING_SECONDS: round(sum(run.get("seconds", 0.0) for run in runs if TAKEN_OVER_FROM not in run), 3),
     }
     return {**about, **({REASON: "; ".join(reasons)} if reasons else {})}
 

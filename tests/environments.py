@@ -71,15 +71,17 @@ class SlowedCartPole(CartPoleEnv):
     """CartPole whose steps take long for as long as a file exists: a test has time to do something to a training.
 
     :param slow: the file
-    :param deadly: file whose length counts the trainings that killed their process, by SIGKILL at the tenth step
+    :param deadly: file whose length counts the trainings that were to kill their process, by SIGKILL at the tenth step
     :param n_deaths: how many of them do
+    :param n_spared: how many before them do not
     """
 
-    def __init__(self, slow=None, deadly=None, n_deaths=0):
+    def __init__(self, slow=None, deadly=None, n_deaths=0, n_spared=0):
         super().__init__()
         self.slow = slow
         self.deadly = deadly
         self.n_deaths = n_deaths
+        self.n_spared = n_spared
         self.n_left = 10
 
     def step(self, action):
@@ -92,9 +94,9 @@ class SlowedCartPole(CartPoleEnv):
 
     def _die(self):
         with Path(self.deadly).open("a", encoding="utf-8") as file:
-            is_one = file.tell() < self.n_deaths
-            file.write("." if is_one else "")
-        if is_one:
+            place = file.tell() - self.n_spared
+            file.write("." if place < self.n_deaths else "")
+        if 0 <= place < self.n_deaths:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

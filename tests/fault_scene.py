@@ -55,15 +55,22 @@ class Scene:
         self._slow.unlink(missing_ok=True)
 
     def tune(
-        self, *options: str, n_jobs: int = 2, n_seeds: int = 0, n_deaths: int = 0, location: str | None = None
+        self,
+        *options: str,
+        n_jobs: int = 2,
+        n_seeds: int = 0,
+        n_deaths: int = 0,
+        n_spared: int = 0,
+        location: str | None = None,
     ) -> AbstractContextManager[ForkedCommand]:
         """``sb3-hpo tune``.
 
         :param n_seeds: validation seeds
         :param n_deaths: trainings that kill their process
+        :param n_spared: trainings before them that do not
         :param location: the storage, where it is called otherwise
         """
-        words = [*self._tune(n_jobs, n_seeds, n_deaths), *options]
+        words = [*self._tune(n_jobs, n_seeds, n_deaths, n_spared), *options]
         return forked(words, self.folder, self._environment(location))
 
     def tune_in_session(self, *options: str) -> AbstractContextManager[SessionCommand]:
@@ -111,9 +118,10 @@ class Scene:
         check_trials(trials, n, n_defaults)
         return trials
 
-    def _tune(self, n_jobs: int, n_seeds: int, n_deaths: int) -> list[str]:
+    def _tune(self, n_jobs: int, n_seeds: int, n_deaths: int, n_spared: int = 0) -> list[str]:
         env = ["--env", "Slowed-v0", "--gym-packages", "tests.environments"]
         broken = [f"slow:{str(self._slow)!r}", f"deadly:{str(self._deadly)!r}", f"n_deaths:{n_deaths}"]
+        broken += [f"n_spared:{n_spared}"]
         env += ["--env-kwargs", *broken, "--eval-env-kwargs", "slow:None", "deadly:None"]
         return ["tune", *env, *TINY, "--study-name", NAME, "--n-jobs", str(n_jobs), *VALIDATION, str(n_seeds)]
 

@@ -117,6 +117,7 @@ LAYERS = [
     "trial_summary",
     "tensorboard_log",
     "training_watch",
+    "finished_trainings",
     "objective",
     "grid",
     "grid_sampler",

@@ -10,7 +10,16 @@ from sb3_hpo.promotion import CONTINUES
 from sb3_hpo.report.outcomes import COMPLETE, FAILED, RUNNING, STOPPED_FOR_COST, outcome_of
 from sb3_hpo.report.plain import finite, listed, mapping, numbers, whole
 from sb3_hpo.report.study_data import Curve, TrialData
-from sb3_hpo.trial_attributes import COSTLY, FAILURE, N_TIMESTEPS, ORIGIN, RUNS, SECONDS_BY_PART, WORKER
+from sb3_hpo.trial_attributes import (
+    COSTLY,
+    FAILURE,
+    N_TIMESTEPS,
+    ORIGIN,
+    RUNS,
+    SECONDS_BY_PART,
+    TAKEN_OVER_FROM,
+    WORKER,
+)
 
 if TYPE_CHECKING:
     import datetime
@@ -80,7 +89,8 @@ def _n_timesteps(trial: FrozenTrial, runs: list[Mapping[str, Any]]) -> int | Non
     of_validation = whole(trial.user_attrs.get(N_TIMESTEPS))
     if of_validation is not None:
         return of_validation
-    counts = [(whole(run.get("n_timesteps")), whole(run.get("resumed_at")) or 0) for run in runs]
+    own = [run for run in runs if TAKEN_OVER_FROM not in run]
+    counts = [(whole(run.get("n_timesteps")), whole(run.get("resumed_at")) or 0) for run in own]
     known = [n - earlier for n, earlier in counts if n is not None]
     return sum(known) if known else None
 
@@ -88,6 +98,8 @@ def _n_timesteps(trial: FrozenTrial, runs: list[Mapping[str, Any]]) -> int | Non
 def _parts(runs: list[Mapping[str, Any]]) -> dict[str, float]:
     total: dict[str, float] = {}
     for run in runs:
+        if TAKEN_OVER_FROM in run:
+            continue
         for name, value in mapping(run.get(SECONDS_BY_PART)).items():
             total[str(name)] = total.get(str(name), 0.0) + (finite(value) or 0.0)
     return total

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from optuna.trial import TrialState
 
-from sb3_hpo.trial_attributes import FAILURE, lost_its_worker, was_interrupted
+from sb3_hpo.trial_attributes import (
+    ENVIRONMENT_STEPS,
+    FAILURE,
+    REASON,
+    RUNS,
+    TAKEN_OVER_FROM,
+    lost_its_worker,
+    was_interrupted,
+)
 from tests import storages
 from tests.fault_scene import Scene, is_gone, params_of, pid_of
 from tests.running_commands import wait_until
@@ -55,6 +63,21 @@ def test_a_trial_whose_worker_is_killed_is_tried_again(scene: Scene) -> None:
     (again,) = history(trials, dead)
     assert again.state == TrialState.COMPLETE
     assert params_of(again) == params_of(dead)
+
+
+@on(*BOTH)
+def test_a_trial_that_is_tried_again_keeps_the_seeds_that_were_trained(scene: Scene) -> None:
+    with scene.tune("--n-trials", "2", "--n-seeds", "2", n_deaths=1, n_spared=2) as command:
+        command.ends()
+    trials = scene.check(2)
+    (dead,) = filter(lost_its_worker, trials)
+    (again,) = history(trials, dead)
+    (first,) = dead.user_attrs[RUNS]
+    kept, second = again.user_attrs[RUNS]
+    assert kept == {TAKEN_OVER_FROM: dead.number, **first}
+    assert TAKEN_OVER_FROM not in second
+    assert again.user_attrs[ENVIRONMENT_STEPS] == second["n_timesteps"]
+    assert again.user_attrs[REASON] == f"seed {first['seed']} as trial {dead.number} trained it"
 
 
 @on(*BOTH)
