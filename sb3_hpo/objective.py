@@ -31,11 +31,13 @@ from sb3_hpo.trial_attributes import (
     FINAL_RETURNS,
     HYPERPARAMS,
     RUNS,
+    STOPPED_TRAINING,
     TAKEN_OVER_FROM,
     TRACEBACK,
     TUNED,
     TrialInterruptedError,
     own_timesteps,
+    paid_trainings,
 )
 from sb3_hpo.trial_summary import in_lines, summarized
 
@@ -171,6 +173,7 @@ class Objective:
                     self._train(trial, training, runs, None, log, is_reporting=False)
         except (TrialInterruptedError, optuna.TrialPruned):
             runs.remove(run)
+            trial.set_user_attr(STOPPED_TRAINING, run)
             return False
         finally:
             trial.set_user_attr(RUNS, runs)
@@ -263,7 +266,7 @@ def configuration_of(task: Task, space: SearchSpace, params: Mapping[str, Plain]
 
 def n_timesteps_trained(trial: FrozenTrial) -> int:
     """Environment steps that a trial trained itself, those of the trial that it continues or tries again left out."""
-    return sum(map(own_timesteps, trial.user_attrs.get(RUNS, [])))
+    return sum(map(own_timesteps, paid_trainings(trial)))
 
 
 def close_environments(model: BaseAlgorithm) -> None:

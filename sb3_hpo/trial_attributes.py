@@ -37,6 +37,10 @@ UNAFFORDABLE = "unaffordable"
 FINAL_RETURNS = "final_returns"
 """In a mapping of :data:`RUNS` that came to its end: returns of the episodes that judged the agent then."""
 
+STOPPED_TRAINING = "stopped_training"
+"""A training on a further seed that was stopped, as :data:`RUNS` has them: it counts with what it cost, not with its
+score (:mod:`sb3_hpo.ties`)."""
+
 TAKEN_OVER_FROM = "taken_over_from"
 """In a mapping of :data:`RUNS`: number of the trial that did this training; missing where the trial did it itself."""
 
@@ -108,6 +112,7 @@ OF_ONE_RUN = (
     HYPERPARAMS,
     TUNED,
     RUNS,
+    STOPPED_TRAINING,
     SEEDS,
     ENVIRONMENT_STEPS,
     TRAINING_SECONDS,
@@ -170,6 +175,12 @@ def left_to_the_next(trial: FrozenTrial) -> dict[str, Any]:
         trainings = [{TAKEN_OVER_FROM: trial.number, **run} for run in whole]
         left[FINISHED_TRAININGS] = {HYPERPARAMS: trial.user_attrs[HYPERPARAMS], "trainings": trainings}
     return left
+
+
+def paid_trainings(trial: FrozenTrial) -> list[dict[str, Any]]:
+    """All trainings of a trial, with one that was stopped and does not count for its score."""
+    stopped = trial.user_attrs.get(STOPPED_TRAINING)
+    return [*trial.user_attrs.get(RUNS, []), *([] if stopped is None else [stopped])]
 
 
 def own_timesteps(run: Mapping[str, Any]) -> int:

@@ -14,6 +14,7 @@ from sb3_hpo.trial_attributes import (
     ENVIRONMENT_STEPS,
     REASON,
     SEEDS,
+    STOPPED_TRAINING,
     TAKEN_OVER_FROM,
     TRAINING_SECONDS,
     UNAFFORDABLE,
@@ -34,26 +35,35 @@ def summarized(trial: optuna.Trial, runs: Sequence[Mapping[str, Any]]) -> Iterat
         why_pruned = [str(pruned)]
         raise
     finally:
-        for key, value in summary(runs, trial.user_attrs.get(CONTINUES), why_pruned).items():
+        stopped = trial.user_attrs.get(STOPPED_TRAINING)
+        for key, value in summary(runs, trial.user_attrs.get(CONTINUES), why_pruned, stopped).items():
             trial.set_user_attr(key, value)
 
 
 def summary(
-    runs: Sequence[Mapping[str, Any]], continues: int | None = None, why_pruned: Sequence[str] = ()
+    runs: Sequence[Mapping[str, Any]],
+    continues: int | None = None,
+    why_pruned: Sequence[str] = (),
+    stopped: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The attributes, by name.
 
     :param continues: number of the trial that this one goes on with; None for none
     :param why_pruned: why it was ended; empty for one that was not
+    :param stopped: a training on a further seed that was stopped; None for none
     """
+    paid = [run for run in (*runs, *([] if stopped is None else [stopped])) if TAKEN_OVER_FROM not in run]
     reasons = [*(_came_from(run, continues) for run in runs if "resumed_at" in run), *why_pruned]
     reasons += [f"seed {run['seed']} stopped early: {run['stopped_early']}" for run in runs if "stopped_early" in run]
     reasons += [f"seed {r['seed']} as trial {r[TAKEN_OVER_FROM]} trained it" for r in runs if TAKEN_OVER_FROM in r]
     reasons += [run[UNAFFORDABLE] for run in runs if UNAFFORDABLE in run]
+    if stopped is not None:
+        after = f"after {stopped.get('n_timesteps', 0):,} environment steps"
+        reasons.append(f"a training on the further seed {stopped['seed']} was stopped {after}, and does not count")
     about = {
         SEEDS: [run["seed"] for run in runs],
-        ENVIRONMENT_STEPS: sum(map(own_timesteps, runs)),
-        TRAINING_SECONDS: round(sum(run.get("seconds", 0.0) for run in runs if TAKEN_OVER_FROM not in run), 3),
+        ENVIRONMENT_STEPS: sum(map(own_timesteps, paid)),
+        TRAINING_SECONDS: round(sum(run.get("seconds", 0.0) for run in paid), 3),
     }
     return {**about, **({REASON: "; ".join(reasons)} if reasons else {})}
 

@@ -8,11 +8,21 @@ from optuna.trial import TrialState
 from stable_baselines3.common.env_util import make_vec_env
 
 from sb3_hpo.candidates import choose_candidates
-from sb3_hpo.objective import Objective
+from sb3_hpo.comparing.spending import SearchBudget
+from sb3_hpo.objective import Objective, n_timesteps_trained
+from sb3_hpo.report.trial_reading import read_trial
 from sb3_hpo.seeds import tuning_seeds
 from sb3_hpo.settings import TuningSettings
 from sb3_hpo.ties import further_seeds
-from sb3_hpo.trial_attributes import COSTLY, RUNS, SEEDS
+from sb3_hpo.trial_attributes import (
+    COSTLY,
+    ENVIRONMENT_STEPS,
+    REASON,
+    RUNS,
+    SEEDS,
+    STOPPED_TRAINING,
+    TRAINING_SECONDS,
+)
 from tests.tasks import SPACE, FakeTask, FakeTraining, ScriptedReturns
 
 if TYPE_CHECKING:
@@ -116,7 +126,18 @@ def test_what_was_stopped_on_a_further_seed_counts_by_the_seeds_before(stopped_o
     further = [SECOND, THIRD][: stopped_on - 1]
     assert [seed for _, seed in task.trained] == [TUNING, TUNING, *further]
     assert seeds_of(study) == [[TUNING], [TUNING, *further[:-1]]]
-    assert study.trials[1].value == 9.0
+    trial = study.trials[1]
+    assert trial.value == 9.0
+    # It has cost something all the same.
+    n_timesteps = 20 * (stopped_on - 1) + 6
+    assert n_timesteps_trained(trial) == trial.user_attrs[ENVIRONMENT_STEPS] == n_timesteps
+    assert read_trial(trial, 0, [], trial.datetime_complete, str).n_timesteps == n_timesteps
+    assert SearchBudget(20, 100, None).steps_of(study.trials) == 20 + n_timesteps
+    paid = [*trial.user_attrs[RUNS], trial.user_attrs[STOPPED_TRAINING]]
+    assert trial.user_attrs[TRAINING_SECONDS] == pytest.approx(sum(run["seconds"] for run in paid), abs=1e-3)
+    told = f"a training on the further seed {stopped_on} was stopped after 6 environment steps, and does not count"
+    assert trial.user_attrs[REASON] == told
+    assert STOPPED_TRAINING not in study.trials[0].user_attrs
 
 
 def test_what_costs_too_much_on_a_further_seed_counts_by_the_seeds_before(monkeypatch: pytest.MonkeyPatch) -> None:

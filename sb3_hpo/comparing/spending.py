@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sb3_hpo.candidates import Candidate
 from sb3_hpo.comparing.traces import Trace, TraceRecorder
 from sb3_hpo.search_clock import MAX_CLOSING_SHARE
-from sb3_hpo.trial_attributes import HYPERPARAMS, RUNS, lost_its_worker, was_interrupted
+from sb3_hpo.trial_attributes import HYPERPARAMS, lost_its_worker, paid_trainings, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,7 +57,7 @@ class SearchBudget:
 
     def steps_of(self, trials: Iterable[FrozenTrial]) -> int:
         """Environment steps that trials trained themselves."""
-        runs = (run for trial in trials if counts(trial) for run in trial.user_attrs.get(RUNS, []))
+        runs = (run for trial in trials if counts(trial) for run in paid_trainings(trial))
         return sum(max(0, min(run.get("n_timesteps", 0), self.n_timesteps) - run.get("resumed_at", 0)) for run in runs)
 
 

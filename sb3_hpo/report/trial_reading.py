@@ -17,6 +17,7 @@ from sb3_hpo.trial_attributes import (
     ORIGIN,
     RUNS,
     SECONDS_BY_PART,
+    STOPPED_TRAINING,
     TAKEN_OVER_FROM,
     WORKER,
 )
@@ -43,6 +44,7 @@ def read_trial(
     :param shown: takes passwords out of a text
     """
     runs, outcome = _runs(trial), outcome_of(trial, continued)
+    own = [run for run in [*runs, *_stopped(trial)] if TAKEN_OVER_FROM not in run]
     started = trial.datetime_start
     ended = now if outcome == RUNNING else trial.datetime_complete
     return TrialData(
@@ -52,12 +54,12 @@ def read_trial(
         value=finite(trial.value) if outcome == COMPLETE else None,
         params=dict(trial.params),
         curves=_curves(trial, runs),
-        n_timesteps=_n_timesteps(trial, runs),
+        n_timesteps=_n_timesteps(trial, own),
         n_timesteps_reached=sum(whole(run.get("n_timesteps")) or 0 for run in runs),
         started=started,
         ended=ended,
         seconds=max(0.0, (ended - started).total_seconds()) if started is not None and ended is not None else 0.0,
-        parts=_parts(runs),
+        parts=_parts(own),
         worker=_worker(trial.user_attrs.get(WORKER)),
         continues=whole(trial.user_attrs.get(CONTINUES)),
         reason=shown(_reason(trial, runs, outcome)),
@@ -67,6 +69,12 @@ def read_trial(
 
 def _runs(trial: FrozenTrial) -> list[Mapping[str, Any]]:
     return [run for run in listed(trial.user_attrs.get(RUNS)) if isinstance(run, Mapping)]
+
+
+def _stopped(trial: FrozenTrial) -> list[Mapping[str, Any]]:
+    """A training on a further seed that was stopped, if there was one: it has cost something."""
+    stopped = trial.user_attrs.get(STOPPED_TRAINING)
+    return [stopped] if isinstance(stopped, Mapping) else []
 
 
 def _curves(trial: FrozenTrial, runs: list[Mapping[str, Any]]) -> list[Curve]:
@@ -89,8 +97,7 @@ def _n_timesteps(trial: FrozenTrial, runs: list[Mapping[str, Any]]) -> int | Non
     of_validation = whole(trial.user_attrs.get(N_TIMESTEPS))
     if of_validation is not None:
         return of_validation
-    own = [run for run in runs if TAKEN_OVER_FROM not in run]
-    counts = [(whole(run.get("n_timesteps")), whole(run.get("resumed_at")) or 0) for run in own]
+    counts = [(whole(run.get("n_timesteps")), whole(run.get("resumed_at")) or 0) for run in runs]
     known = [n - earlier for n, earlier in counts if n is not None]
     return sum(known) if known else None
 
@@ -98,8 +105,6 @@ def _n_timesteps(trial: FrozenTrial, runs: list[Mapping[str, Any]]) -> int | Non
 def _parts(runs: list[Mapping[str, Any]]) -> dict[str, float]:
     total: dict[str, float] = {}
     for run in runs:
-        if TAKEN_OVER_FROM in run:
-            continue
         for name, value in mapping(run.get(SECONDS_BY_PART)).items():
             total[str(name)] = total.get(str(name), 0.0) + (finite(value) or 0.0)
     return total
