@@ -6,9 +6,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 .PHONY: tune test lint docs format clean
 
-# Steps of a training, unless ARGS names another task or -n: twenty minutes on two slow cores are worth twice as many of
-# them as of the zoo's 50,000 steps, and what is found holds more often there (benchmarks/README.md, repeat_tune.py).
-LENGTH = $(if $(filter --algo --algo=% --env --env=% -conf --conf-file --conf-file=%,$(ARGS)),,-n 20000)
+# Steps of a training, unless ARGS names another task or -n: the zoo's 50,000, or fewer on cores that are so slow that
+# twenty minutes are worth too few of them (benchmarks/README.md, repeat_tune.py). By trials, not by time: 20,000.
+NAMES_TASK = $(filter --algo --algo=% --env --env=% -conf --conf-file --conf-file=%,$(ARGS))
+COUNTS_TRIALS = $(filter --n-trials --n-trials=% --max-total-trials --max-total-trials=%,$(ARGS))
+LENGTH = $(if $(NAMES_TASK),,$(if $(COUNTS_TRIALS),-n 20000,--shorten))
 
 tune: .venv/package
 	$(BIN)/sb3-hpo tune $(strip $(LENGTH) $(ARGS))

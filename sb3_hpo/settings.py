@@ -41,6 +41,8 @@ class TuningSettings:
     :param timeout: wall-clock seconds for search and validation together. With none of ``n_trials``,
         ``max_total_trials`` and ``timeout`` given it is 1200 (:meth:`with_default_budget`)
     :param n_timesteps: environment steps of one training; None takes them from the configuration that is tuned
+    :param shorten: whether trainings may have fewer steps than that where ``timeout`` is worth too few of them
+        (:mod:`sb3_hpo.training_length`)
     :param n_seeds: tuning seeds that every trial is trained on. One: for the same budget, three seeds for every
         configuration found a worse winner on a table of real learning curves; validation judges the finalists
     :param max_seeds: tuning seeds that a trial is trained on at most, as long as it shares the best score
@@ -108,6 +110,7 @@ class TuningSettings:
     max_total_trials: int | None = None
     timeout: float | None = None
     n_timesteps: int | None = None
+    shorten: bool = False
     n_seeds: int = 1
     max_seeds: int = 3
     n_evaluations: int = 20

@@ -33,6 +33,12 @@ def _add_search(group: argparse._ArgumentGroup) -> None:
         type=seconds,
         help="Time for search and validation together: seconds, or 1h30m (default: 20m without another budget)",
     )
+    group.add_argument(
+        "--shorten",
+        action="store_true",
+        help="Train for fewer environment steps where the time is worth less than 40 trainings of the default, two "
+        "fifths of them at least",
+    )
     for what, example in (("sampler", "n_ei_candidates: 48"), ("pruner", "reduction_factor: 4")):
         group.add_argument(
             f"--{what}-kwargs",

@@ -25,12 +25,14 @@ def tuning(arguments: str) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("", ["-n", "20000"]),
-        ("--seed 3", ["-n", "20000", "--seed", "3"]),
-        ("-n 64", ["-n", "20000", "-n", "64"]),  # The later one counts.
+        ("", ["--shorten"]),
+        ("--seed 3", ["--shorten", "--seed", "3"]),
+        ("-n 64", ["--shorten", "-n", "64"]),
+        ("--n-trials 8", ["-n", "20000", "--n-trials", "8"]),
+        ("--max-total-trials=8 -n 64", ["-n", "20000", "--max-total-trials=8", "-n", "64"]),  # The later one counts.
         ("--seed 3 --algo ppo", ["--seed", "3", "--algo", "ppo"]),
         ("--env=Acrobot-v1", ["--env=Acrobot-v1"]),
-        ("--env-kwargs a:1", ["-n", "20000", "--env-kwargs", "a:1"]),
+        ("--env-kwargs a:1", ["--shorten", "--env-kwargs", "a:1"]),
         ("--algo=ppo", ["--algo=ppo"]),
         ("--env Acrobot-v1", ["--env", "Acrobot-v1"]),
         ("-conf my.yml", ["-conf", "my.yml"]),

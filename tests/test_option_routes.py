@@ -26,6 +26,7 @@ WANTED = TuningSettings(
     wandb_tags=["a", "b"],
     mlflow=True,
     dashboard=True,
+    shorten=True,
 )
 
 
@@ -52,6 +53,7 @@ def by_command_line(folder: Path) -> object:
         "b",
         "--mlflow",
         "--dashboard",
+        "--shorten",
     ]
     return to_settings(given_options(tune_parser(), words))
 
@@ -61,7 +63,7 @@ def by_params(folder: Path) -> object:
         "hpo:dict(sampler='grid', sampler_kwargs=dict(points=dict(learning_rate=[0.001, 0.01], one_minus_gamma=4)), "
         "pruner='patient', pruner_kwargs=dict(wrapped_pruner='median', patience=3), yes=True, "
         "callback=['mine.first', 'mine.second'], tensorboard_log='tb', track=True, wandb_tags=['a', 'b'], mlflow=True, "
-        "dashboard=True)"
+        "dashboard=True, shorten=True)"
     )
     return zoo_parser().parse_args(["-params", text]).hyperparams[HPO_KEY]
 
@@ -72,7 +74,7 @@ def by_configuration_file(folder: Path) -> object:
         "hpo:\n  sampler: grid\n  sampler_kwargs:\n    points:\n      learning_rate: [0.001, 0.01]\n"
         "      one_minus_gamma: 4\n  pruner: patient\n  pruner_kwargs: {wrapped_pruner: median, patience: 3}\n"
         "  yes: true\n  callback: [mine.first, mine.second]\n  tensorboard_log: tb\n  track: true\n"
-        "  wandb_tags: [a, b]\n  mlflow: true\n  dashboard: true\nCartPole-v1:\n  policy: MlpPolicy\n"
+        "  wandb_tags: [a, b]\n  mlflow: true\n  dashboard: true\n  shorten: true\nCartPole-v1:\n  policy: MlpPolicy\n"
     )
     return _hpo_block(str(file))
 

@@ -19,6 +19,7 @@ from sb3_hpo.display import Display
 from sb3_hpo.errors import UserError, one_line
 from sb3_hpo.plugin.arguments import BEGAN, GIVEN_OPTIONS, given_options, to_settings, zoo_parser
 from sb3_hpo.plugin.conf_files import check_conf_file, read_conf_file
+from sb3_hpo.plugin.shortening import check_shortening, length_for_the_time
 from sb3_hpo.plugin.task import ZooTask
 from sb3_hpo.plugin.workforces import check_storage, prepare_crew
 from sb3_hpo.pruners import check_pruner
@@ -59,6 +60,7 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
     options = _Options.read(experiment, hpo_params)
     settings = options.settings()
     _check_named(settings)
+    check_shortening(settings)
     configuration = _base_configuration(experiment)
     space, origin = options.space()
     if space is not None:
@@ -89,6 +91,9 @@ def prepare_tuning(experiment: ExperimentManager, hpo_params: object) -> Tuning:
         f"sampler {settings.sampler}, pruner {settings.pruner}",
         "bold",
     )
+    if settings.shorten and settings.study_name not in study_names(storage):
+        experiment.n_timesteps = length_for_the_time(experiment, task, settings, location, display)
+        configuration["n_timesteps"] = experiment.n_timesteps
     make_crew = prepare_crew(experiment, settings, location, storage, display)
     began: float | None = getattr(experiment.args, BEGAN, None)
     return Tuning(task, for_task, settings, storage, display, make_crew, began)

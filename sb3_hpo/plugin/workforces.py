@@ -55,7 +55,7 @@ def prepare_crew(
     if settings.cluster is not None:
         cluster = open_cluster(ClusterAddress.parse(settings.cluster), needs_gpu=is_on_gpu(str(experiment.device)))
         return functools.partial(_cluster_crew, experiment, settings, location, storage, display, cluster)
-    n_jobs = _n_processes(settings, location)
+    n_jobs = n_processes(settings, location)
     if n_jobs == 1:
         return None
     return functools.partial(_process_crew, experiment, location, n_jobs, storage, display)
@@ -106,7 +106,12 @@ def check_storage(settings: TuningSettings, location: str) -> None:
     check_reachable(ClusterAddress.parse(settings.cluster).is_on_this_machine(), location)
 
 
-def _n_processes(settings: TuningSettings, location: str) -> int:
+def n_processes(settings: TuningSettings, location: str) -> int:
+    """Processes of this machine that work on a study.
+
+    :param location: of the storage
+    :raises UserError: if several are asked for, and the storage is one that a single process sees
+    """
     if is_in_memory(location):
         if settings.n_jobs not in (None, 1):
             raise UserError(
