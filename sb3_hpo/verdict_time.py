@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ENOUGH = 40
 """Trainings of the default that a time limit should be worth, of all workers together, validation included.
 
-DQN on CartPole: of seven runs worth 40 to 50 of them five ended with a winner that solves the task on at least nine
+DQN on CartPole: of nine runs worth 40 to 61 of them six ended with a winner that solves the task on at least nine
 fresh seeds of ten, of six worth 17 to 25 one (``benchmarks/README.md``, ``repeat_tune.py``).
 """
 
