@@ -16,6 +16,7 @@ from sb3_hpo.trial_attributes import (
     REASON,
     RUNS,
     SEEDS,
+    STOPPED_TRAINING,
     TRAINING_SECONDS,
     TUNED,
     inherited,
@@ -87,7 +88,7 @@ def test_reasons_of_several_trainings_are_told_together() -> None:
 
 
 def test_who_tries_again_inherits_none_of_it() -> None:
-    assert {SEEDS, ENVIRONMENT_STEPS, TRAINING_SECONDS, REASON} <= set(OF_ONE_RUN)
+    assert {SEEDS, ENVIRONMENT_STEPS, TRAINING_SECONDS, REASON, STOPPED_TRAINING} <= set(OF_ONE_RUN)
     assert inherited({SEEDS: [1], REASON: "x", "rung": 1}) == {"rung": 1}
 
 
