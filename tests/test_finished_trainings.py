@@ -113,6 +113,19 @@ def test_it_is_left_from_one_to_the_next() -> None:
     assert [run.get(TAKEN_OVER_FROM) for run in trial.user_attrs[RUNS]] == [0, 1, None]
 
 
+def test_an_evaluation_beyond_the_end_is_not_reported_as_one_of_the_next_seed() -> None:
+    study = study_of()
+    stopped_on_the(1, study)
+    waiting = study.trials[-1]
+    left = waiting.user_attrs[FINISHED_TRAININGS]
+    left["trainings"][0]["timesteps"].append(250)  # As where the last rollout is longer than what is left.
+    left["trainings"][0]["returns"].append([1.0, 1.0])
+    study._storage.set_trial_user_attr(waiting._trial_id, FINISHED_TRAININGS, left)
+    trial, _ = tried_again(study)
+    assert list(trial.intermediate_values) == list(range(50, 601, 50))
+    assert trial.intermediate_values[250] != 1.0
+
+
 def test_it_is_pruned_where_others_have_become_better_since() -> None:
     study = study_of()
     stopped_on_the(1, study)

@@ -13,10 +13,12 @@ from sb3_hpo.trial_attributes import (
     CANDIDATE,
     COMMAND,
     FAILURE,
+    FINISHED_TRAININGS,
     HYPERPARAMS,
     ORIGIN,
     POINT,
     RUNS,
+    TAKEN_OVER_FROM,
     WORKER,
     was_interrupted,
 )
@@ -82,6 +84,14 @@ def test_the_copy_begins_without_what_the_dead_one_recorded(study: optuna.Study)
         "retry_history": [0],
     }
     assert study.ask().suggest_float("x", 0.0, 1.0) == trial.params["x"]
+
+
+def test_the_copy_is_left_the_whole_trainings(study: optuna.Study) -> None:
+    whole, begun = {"seed": 1, "n_evaluations": 2}, {"seed": 2}
+    run(study, **{RUNS: [whole, begun], HYPERPARAMS: {"gamma": 0.9}})
+    _, again = reaped(study, 1)
+    left = {HYPERPARAMS: {"gamma": 0.9}, "trainings": [{**whole, TAKEN_OVER_FROM: 0}]}
+    assert again.user_attrs == {FINISHED_TRAININGS: left}
 
 
 def test_two_that_find_the_same_dead_trial_put_it_into_the_queue_once(study: optuna.Study) -> None:

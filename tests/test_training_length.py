@@ -127,6 +127,19 @@ def test_measuring_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) 
     assert clock.n_steps == 33
 
 
+def test_environments_are_closed() -> None:
+    closed: list[bool] = []
+
+    class Closing(gym.Wrapper):
+        def close(self) -> None:
+            closed.append(True)
+            super().close()
+
+    task = FakeTask(n_timesteps=20, wrapper=Closing)
+    measured_seconds(task.prepare(task.configuration), 1, longest=1e9)
+    assert closed == [True]
+
+
 def test_a_training_shorter_than_a_rollout_is_measured_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     timed(monkeypatch, clock)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+import torch
 
 from sb3_hpo.study_description import read_description
 from tests.integration.in_process import run_command
@@ -62,6 +63,28 @@ def test_trainings_are_as_long_as_the_time_is_worth_enough_of_them(
     assert measured == [180.0]
     assert told in capsys.readouterr().out
     assert n_timesteps() == n
+
+
+def test_the_time_is_that_of_all_workers_with_as_many_threads_as_each_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads: list[int] = []
+
+    def measure(*_: object) -> float:
+        threads.append(torch.get_num_threads())
+        return 400.0
+
+    monkeypatch.setattr("sb3_hpo.plugin.shortening.measured_seconds", measure)
+    monkeypatch.setattr("sb3_hpo.plugin.shortening.n_processes", lambda *_: 2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert run_command([*TUNE, *TIME]) == 0
+    finally:
+        torch.set_num_threads(before)
+    assert threads == [1]
+    assert "worth 30 of them" in capsys.readouterr().out
+    assert n_timesteps() == 75
 
 
 def test_a_study_that_exists_keeps_its_length(
