@@ -134,11 +134,7 @@ class Objective:
             for index, seed in enumerate(self._tuning_seeds):
                 run = self._begin_run(trial, runs, seed)
                 try:
-                    if TAKEN_OVER_FROM not in run:
-                        with self._logged(trial, sampled, run) as log:
-                            self._train(trial, training, runs, folders[seed], log)
-                    elif not self._compares_seeds:
-                        report_again(trial, runs, training.n_timesteps)
+                    self._train_or_take_over(trial, training, runs, folders[seed], sampled)
                 finally:
                     if index == 0 and self._limits_cost:
                         constrain(trial, run)
@@ -168,9 +164,7 @@ class Objective:
         """Train on a further seed; False where that was ended from outside or for its cost: the others count."""
         run = self._begin_run(trial, runs, seed)
         try:
-            if TAKEN_OVER_FROM not in run:
-                with self._logged(trial, sampled, run) as log:
-                    self._train(trial, training, runs, None, log, is_reporting=False)
+            self._train_or_take_over(trial, training, runs, None, sampled, is_reporting=False)
         except (TrialInterruptedError, optuna.TrialPruned):
             runs.remove(run)
             trial.set_user_attr(STOPPED_TRAINING, run)
@@ -188,6 +182,23 @@ class Objective:
         finished = None if keeps_models else finished_training(trial, seed)
         runs.append(finished or {"seed": seed, "eval_env_seed": evaluation_seed(seed)})
         return runs[-1]
+
+    def _train_or_take_over(
+        self,
+        trial: optuna.Trial,
+        training: Training,
+        runs: Sequence[dict[str, Any]],
+        folder: str | None,
+        sampled: Mapping[str, Any],
+        *,
+        is_reporting: bool = True,
+    ) -> None:
+        """Have the last training of a trial done, if it is not, and its evaluations reported."""
+        if TAKEN_OVER_FROM not in runs[-1]:
+            with self._logged(trial, sampled, runs[-1]) as log:
+                self._train(trial, training, runs, folder, log, is_reporting=is_reporting)
+        elif is_reporting and not self._compares_seeds:
+            report_again(trial, runs, training.n_timesteps)
 
     def _logged(
         self, trial: optuna.Trial, hyperparams: Mapping[str, Any], run: Mapping[str, Any]

@@ -136,6 +136,8 @@ def test_it_is_pruned_where_others_have_become_better_since() -> None:
     assert list(trial.intermediate_values) == [50, 100]
     assert "pruned after 100 of 200 environment steps, which trial 0 trained" in trial.user_attrs[REASON]
     assert trial.user_attrs[RUNS][0][TAKEN_OVER_FROM] == 0
+    shown = read_trial(trial, 0, [], trial.datetime_complete, str)
+    assert (shown.n_timesteps, shown.parts) == (0, {})
 
 
 def test_a_pruner_that_compares_seeds_sees_all_of_them() -> None:

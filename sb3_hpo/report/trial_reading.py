@@ -44,7 +44,7 @@ def read_trial(
     :param shown: takes passwords out of a text
     """
     runs, outcome = _runs(trial), outcome_of(trial, continued)
-    own = [run for run in [*runs, *_stopped(trial)] if TAKEN_OVER_FROM not in run]
+    paid = [*runs, *_stopped(trial)]
     started = trial.datetime_start
     ended = now if outcome == RUNNING else trial.datetime_complete
     return TrialData(
@@ -54,12 +54,12 @@ def read_trial(
         value=finite(trial.value) if outcome == COMPLETE else None,
         params=dict(trial.params),
         curves=_curves(trial, runs),
-        n_timesteps=_n_timesteps(trial, own),
+        n_timesteps=_n_timesteps(trial, paid),
         n_timesteps_reached=sum(whole(run.get("n_timesteps")) or 0 for run in runs),
         started=started,
         ended=ended,
         seconds=max(0.0, (ended - started).total_seconds()) if started is not None and ended is not None else 0.0,
-        parts=_parts(own),
+        parts=_parts([run for run in paid if TAKEN_OVER_FROM not in run]),
         worker=_worker(trial.user_attrs.get(WORKER)),
         continues=whole(trial.user_attrs.get(CONTINUES)),
         reason=shown(_reason(trial, runs, outcome)),
@@ -97,9 +97,16 @@ def _n_timesteps(trial: FrozenTrial, runs: list[Mapping[str, Any]]) -> int | Non
     of_validation = whole(trial.user_attrs.get(N_TIMESTEPS))
     if of_validation is not None:
         return of_validation
-    counts = [(whole(run.get("n_timesteps")), whole(run.get("resumed_at")) or 0) for run in runs]
-    known = [n - earlier for n, earlier in counts if n is not None]
+    known = [n for n in map(_own_timesteps, runs) if n is not None]
     return sum(known) if known else None
+
+
+def _own_timesteps(run: Mapping[str, Any]) -> int | None:
+    """As :func:`sb3_hpo.trial_attributes.own_timesteps`, of a training that anybody may have written."""
+    n = whole(run.get("n_timesteps"))
+    if n is None:
+        return None
+    return 0 if TAKEN_OVER_FROM in run else n - (whole(run.get("resumed_at")) or 0)
 
 
 def _parts(runs: list[Mapping[str, Any]]) -> dict[str, float]:
