@@ -96,7 +96,7 @@ def test_the_first_five_trials_failing_stop_the_study(capsys):
 
 @pytest.mark.parametrize("error", [ValueError, AssertionError])
 def test_a_bug_of_our_own_is_not_called_a_pruned_trial(error, monkeypatch):
-    def broken(*args):
+    def broken(*args, **kwargs):
         raise error("a bug")
 
     monkeypatch.setattr(Objective, "_train", broken)

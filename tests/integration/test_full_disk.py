@@ -76,12 +76,12 @@ def test_search_on_a_full_disk_ends_in_one_line_and_goes_on(disk: Path, monkeypa
     result = Path("logs/dqn/s/result.json").read_text()
     train, n_trained = Objective._train, 0
 
-    def train_and_fill(self, *args):
+    def train_and_fill(self, *args, **kwargs):
         nonlocal n_trained
         n_trained += 1
         if n_trained == 2:
             fill(disk)
-        train(self, *args)
+        train(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(Objective, "_train", train_and_fill)
