@@ -1,11 +1,11 @@
 """Does what ``make tune`` finds hold? Several runs with different seeds, each winner trained again on fresh seeds.
 
-``python benchmarks/repeat_tune.py --task cartpole-short --minutes 20 --runs 5 --seed 2 --folder
-benchmarks/results/repeat_tune_short --json benchmarks/results/repeat_tune_short.json`` runs ``sb3-hpo tune --algo dqn
---env CartPole-v1 -n 20000``, which is ``make tune``, five times for 20 minutes, validation included, with the seeds 2
-to 6, in as many processes as there are cores, and trains each winner on ten seeds that neither search nor validation
-saw. ``--task cartpole`` does it with trainings of the zoo's length. It takes two hours. What is done is kept in
-``--folder`` and not done again.
+``python benchmarks/repeat_tune.py --minutes 20 --runs 5 --seed 2 --folder benchmarks/results/repeat_tune_shorten --json
+benchmarks/results/repeat_tune_shorten.json`` runs ``sb3-hpo tune --algo dqn --env CartPole-v1 --shorten``, which is
+``make tune``, five times for 20 minutes, validation included, with the seeds 2 to 6, in as many processes as there are
+cores, and trains each winner on ten seeds that neither search nor validation saw. ``--task cartpole`` does it with
+trainings of the zoo's length, whatever the cores, and ``--task cartpole-short`` with 20,000 steps. It takes two hours.
+What is done is kept in ``--folder`` and not done again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sb3_hpo.processes import usable_cores
 from sb3_hpo.seeds import validation_seeds
 from sb3_hpo.whole_files import write_whole
 
-TASK_NAMES = ("cartpole", "cartpole-short")
+TASK_NAMES = ("make-tune", "cartpole", "cartpole-short")
 SOLVED = 475.0
 """Mean return from which CartPole counts as solved: Gymnasium's reward threshold."""
 

@@ -41,12 +41,14 @@ class Versus:
 
     :param n_timesteps: environment steps of one training; None for those of the zoo's configuration
     :param most: the highest mean return there is; None where there is none
+    :param shortens: whether ours shortens trainings of which the time limit is worth too few, as ``make tune`` does
     """
 
     algo: str
     env: str
     n_timesteps: int | None = None
     most: float | None = None
+    shortens: bool = False
 
     def words(self, seed: int) -> list[str]:
         """What both commands are told."""
@@ -78,6 +80,7 @@ def tune_ours(versus: Versus, seed: int, seconds: float, n_jobs: int, folder: Pa
     """``sb3-hpo tune`` with its defaults and a time limit; its winner is that of ``best.yml``."""
     logs = folder / "logs"
     words = [*versus.words(seed), "--timeout", str(seconds), "--n-jobs", str(n_jobs), "--log-folder", str(logs)]
+    words += ["--shorten"] if versus.shortens else []
     start = time.monotonic()
     _run([sys.executable, "-c", _OURS, "tune", *words], folder, "sb3-hpo.txt")
     took = time.monotonic() - start

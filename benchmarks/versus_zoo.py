@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 TASKS = {
     "cartpole": Versus("dqn", "CartPole-v1", most=500.0),
     "cartpole-short": Versus("dqn", "CartPole-v1", 20_000, most=500.0),
+    "make-tune": Versus("dqn", "CartPole-v1", most=500.0, shortens=True),
     "acrobot": Versus("ppo", "Acrobot-v1", 100_000),
     "pendulum": Versus("sac", "Pendulum-v1", 5_000),
     "pendulum-ppo": Versus("ppo", "Pendulum-v1"),

@@ -190,6 +190,27 @@ def test_a_tuned_pair_is_judged_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "versus.png").stat().st_size > 5_000
 
 
+@pytest.mark.parametrize("shortens", [True, False])
+def test_ours_is_started_as_make_tune_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, shortens: bool) -> None:
+    import versus_commands
+
+    def run(command: list[str], folder: Path, log: str) -> None:
+        assert command[:2] == [sys.executable, "-c"]
+        assert ("--shorten" in command) == shortens
+        assert command[command.index("--timeout") + 1] == "60.0"
+        file = folder / "logs" / "dqn" / "versus" / "result.json"
+        file.parent.mkdir(parents=True)
+        winner = {"hyperparams": {"n_timesteps": 30_000}}
+        file.write_text(json.dumps({"n_trials": {"complete": 2, "pruned": 3}, "winner": winner}))
+
+    monkeypatch.setattr(versus_commands, "_run", run)
+    versus = versus_commands.Versus("dqn", "CartPole-v1", shortens=shortens)
+    found = versus_commands.tune_ours(versus, 1, 60.0, 2, tmp_path)
+    assert (found.configuration, found.n_finished) == ({"n_timesteps": 30_000}, 5)
+    # On fresh seeds a winner is trained for as long as it was tuned.
+    assert versus.task(tmp_path).prepare({"policy": "MlpPolicy", **found.configuration}).n_timesteps == 30_000
+
+
 def test_what_make_tune_finds_is_trained_on_fresh_seeds_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +240,7 @@ def test_what_make_tune_finds_is_trained_on_fresh_seeds_and_counted(
         return [scores[configuration["gamma"]] for configuration in configurations]
 
     monkeypatch.setattr(repeat_tune.FreshSeeds, "of", of)
-    args = argparse.Namespace(task="cartpole-short", folder=tmp_path, minutes=1.0, seed=5, n_jobs=2, n_seeds=3)
+    args = argparse.Namespace(task="make-tune", folder=tmp_path, minutes=1.0, seed=5, n_jobs=2, n_seeds=3)
     runs = [repeat_tune.judge(seed, args) for seed in (5, 6)]
     assert [(run["solved"], run["is_default"]) for run in runs] == [(2, False), (1, True)]
     assert asked[0] == asked[1]
